@@ -1,0 +1,568 @@
+"""The observed things: what a release says about one detection, before anybody has judged it.
+
+Units, unless a name says otherwise: wavelengths in Å in air, flux densities in 1e-17 erg/s/cm²/Å, line fluxes
+in erg/s/cm², positions in degrees (ICRS), distances on the sky in arcsec, magnitudes AB. A missing number is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales
+
+NAN = float("nan")
+
+
+class DataError(ValueError):
+    """Something in the input is not as it must be; the message names the file, the value and the remedy."""
+
+
+def _frozen(values: object, name: str, dtype: type = np.float64) -> np.ndarray:
+    """A read-only array copy of `values`, so that what travels cannot be changed on the way."""
+    try:
+        array = np.array(values, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: {values!r:.60} is not an array of numbers; give numbers only") from error
+    array.setflags(write=False)
+    return array
+
+
+# --------------------------------------------------------------------------------------------- the spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """A calibrated one-dimensional spectrum.
+
+    Parameters
+    ----------
+    wavelength : array, shape (n,)
+        Å, as observed in air, ascending.
+    flux : array, shape (n,)
+        1e-17 erg/s/cm²/Å.
+    error : array, shape (n,), optional
+        Standard deviation of `flux`, same unit. NaN, zero or negative marks a masked sample. Without it, every
+        error is NaN and `has_error` is False: fits then weigh all samples alike.
+    lsf_sigma : float, optional
+        Gaussian σ of the instrument's line spread function in Å; NaN if not known.
+    aperture_correction : array, shape (n,), optional
+        What the fluxes were divided by to make them total fluxes.
+
+    Raises
+    ------
+    DataError
+        If the arrays differ in length, are not one-dimensional, or the wavelengths do not ascend.
+    """
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    error: np.ndarray | None = None
+    lsf_sigma: float = NAN
+    aperture_correction: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        wavelength = _frozen(self.wavelength, "wavelength")
+        flux = _frozen(self.flux, "flux")
+        if wavelength.ndim != 1 or flux.shape != wavelength.shape:
+            raise DataError(
+                f"Spectrum: wavelength has shape {wavelength.shape} and flux {flux.shape}; "
+                "give two one-dimensional arrays of equal length"
+            )
+        if wavelength.size < 2 or not np.all(np.isfinite(wavelength)) or np.any(np.diff(wavelength) <= 0):
+            raise DataError(
+                "Spectrum: wavelengths must be at least two finite, ascending numbers in Å; sort them first"
+            )
+        error = np.full(flux.shape, np.nan) if self.error is None else np.array(self.error, dtype=float)
+        if error.shape != flux.shape:
+            raise DataError(
+                f"Spectrum: error has shape {error.shape}, flux {flux.shape}; give one error a sample"
+            )
+        object.__setattr__(self, "wavelength", wavelength)
+        object.__setattr__(self, "flux", flux)
+        object.__setattr__(self, "error", _frozen(error, "error"))
+        if self.aperture_correction is not None:
+            object.__setattr__(
+                self, "aperture_correction", _frozen(self.aperture_correction, "aperture_correction")
+            )
+
+    @cached_property
+    def has_error(self) -> bool:
+        """Whether any sample carries a usable error."""
+        return bool(np.any(np.isfinite(self.error) & (np.asarray(self.error) > 0)))
+
+    @cached_property
+    def good(self) -> np.ndarray:
+        """Boolean, shape (n,): samples that may be used."""
+        good = np.isfinite(self.flux)
+        if self.has_error:
+            error = np.asarray(self.error)
+            good &= np.isfinite(error) & (error > 0)
+        good.setflags(write=False)
+        return good
+
+    @cached_property
+    def step(self) -> float:
+        """Median sampling step in Å."""
+        return float(np.median(np.diff(self.wavelength)))
+
+    def window(self, low: float, high: float) -> Spectrum:
+        """The part with `low` <= wavelength <= `high` (Å)."""
+        keep = (self.wavelength >= low) & (self.wavelength <= high)
+        correction = self.aperture_correction
+        return Spectrum(
+            self.wavelength[keep],
+            self.flux[keep],
+            np.asarray(self.error)[keep],
+            self.lsf_sigma,
+            None if correction is None else correction[keep],
+        )
+
+
+@dataclass(frozen=True)
+class PipelineLine:
+    """The line as the detection pipeline recorded it (not measured here).
+
+    `wavelength`, `sigma` in Å; `flux` in erg/s/cm²; `continuum` in 1e-17 erg/s/cm²/Å; `chi2` reduced.
+    """
+
+    wavelength: float
+    wavelength_err: float = NAN
+    sigma: float = NAN
+    sigma_err: float = NAN
+    flux: float = NAN
+    flux_err: float = NAN
+    continuum: float = NAN
+    continuum_err: float = NAN
+    sn: float = NAN
+    sn_err: float = NAN
+    chi2: float = NAN
+    chi2_err: float = NAN
+
+
+# ------------------------------------------------------------------------------------------------ the fibers
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One HETDEX observation of three dithered exposures.
+
+    `fwhm` is the seeing in arcsec, `response_4540` the throughput scaled to 360 s, `dither_norm` the largest
+    ratio between the relative fluxes of two exposures, `exposure_times` in s, `depth_g` the g magnitude limit.
+    """
+
+    shotid: int
+    field: str = ""
+    date: int = 0
+    obsid: int = 0
+    ra: float = NAN
+    dec: float = NAN
+    pa: float = NAN
+    fwhm: float = NAN
+    response_4540: float = NAN
+    dither_norm: float = NAN
+    exposure_times: tuple[float, ...] = ()
+    depth_g: float = NAN
+
+    @property
+    def name(self) -> str:
+        """The text form, `YYYYMMDDvNNN`."""
+        text = str(self.shotid)
+        return f"{text[:8]}v{text[8:]}"
+
+
+@dataclass(frozen=True)
+class Fiber:
+    """One fiber of one exposure that contributes to a detection.
+
+    `ra`, `dec` in degrees; `x_ifu`, `y_ifu` and `distance` (to the detection) in arcsec; `weight` normalised so
+    that a detection's weights add to 1; `x_raw`, `y_raw` the CCD pixel of the line (wavelength axis, fiber axis),
+    zero-based; `expnum` 1 to 3; `fibnum` 1 to 112 on its amplifier; `chi2` the worst fiber-profile χ² near the line.
+    """
+
+    fiber_id: str
+    ra: float
+    dec: float
+    weight: float = NAN
+    distance: float = NAN
+    multiframe: str = ""
+    specid: str = ""
+    ifuslot: str = ""
+    ifuid: str = ""
+    amp: str = ""
+    expnum: int = 0
+    fibnum: int = 0
+    date: int = 0
+    obsid: int = 0
+    timestamp: str = ""
+    x_ifu: float = NAN
+    y_ifu: float = NAN
+    x_raw: int = -1
+    y_raw: int = -1
+    flag: int = 0
+    chi2: float = NAN
+
+    DIAMETER = 1.5  # arcsec; HETDEX instrument paper, Hill et al. 2021, AJ 162, 298
+
+    @property
+    def ccd_number(self) -> int:
+        """Fiber number 1 to 448 over the four amplifiers of an IFU; 0 if the amplifier is not known."""
+        base = {"LU": 1, "LL": 113, "RL": 225, "RU": 337}.get(self.amp)
+        return 0 if base is None or not 1 <= self.fibnum <= 112 else 112 - self.fibnum + base
+
+    @property
+    def on_ifu_edge(self) -> bool:
+        """Whether the fiber lies on the rim of its IFU."""
+        return abs(self.x_ifu) >= 22.5 or abs(self.y_ifu) >= 24.0
+
+
+@dataclass(frozen=True, eq=False)
+class FiberCutout:
+    """CCD window of one fiber around the line: axis 0 the fiber direction, axis 1 wavelength; 21 x 49 pixels.
+
+    `image` is sky-subtracted counts, `cosmic` marks masked cosmic rays, `pixel_flat` is about 1 and None where there
+    is no flat; `wavelength` gives Å for each column along the fiber's own trace; `x`, `y` is the zero-based CCD pixel
+    of the window's centre. Pixels off the detector are 0.
+    """
+
+    fiber: Fiber
+    image: np.ndarray
+    error: np.ndarray
+    cosmic: np.ndarray
+    pixel_flat: np.ndarray | None
+    wavelength: np.ndarray
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, eq=False)
+class CcdRegion:
+    """A taller window (121 x 49 pixels) around the highest-weight fiber, with and without sky."""
+
+    fiber: Fiber
+    with_sky: np.ndarray
+    clean: np.ndarray
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, eq=False)
+class FiberImages:
+    """The CCD pictures of a detection, fibers by descending weight; `reason` says why there are none."""
+
+    cutouts: tuple[FiberCutout, ...] = ()
+    ccd: CcdRegion | None = None
+    reason: str = ""
+
+
+# ------------------------------------------------------------------------------------------------ the images
+
+
+@dataclass(frozen=True)
+class Magnitude:
+    """An AB magnitude; with `is_limit` the source is fainter than `value` (`limit_sigma` says at how many σ)."""
+
+    band: str
+    value: float
+    error: float = NAN
+    is_limit: bool = False
+    limit_sigma: float = NAN
+    source: str = ""
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.value):
+            return f"{self.band} not measured"
+        if self.is_limit:
+            sigma = f" ({self.limit_sigma:g}σ)" if np.isfinite(self.limit_sigma) else ""
+            return f"{self.band} > {self.value:.2f}{sigma}"
+        return f"{self.band} {self.value:.2f}" + (f" ± {self.error:.2f}" if np.isfinite(self.error) else "")
+
+
+def _magnitude(band: str, value: float | tuple[float, float] | str) -> Magnitude:
+    """A Magnitude from what a caller may write: 24.1, (24.1, 0.2) or ">26.1"."""
+    try:
+        if isinstance(value, str):
+            limit = value.strip().startswith(">")
+            return Magnitude(band, float(value.strip().lstrip("> ")), is_limit=limit, source="given")
+        if isinstance(value, tuple | list):
+            return Magnitude(band, float(value[0]), float(value[1]), source="given")
+        return Magnitude(band, float(value), source="given")
+    except (TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"magnitudes: {band}={value!r} is not a magnitude; give 24.1, (24.1, 0.2) or '>26.1'"
+        ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A piece of one image, in its native pixels.
+
+    Parameters
+    ----------
+    data : array, shape (ny, nx)
+        Counts, float32; NaN where the image has no data.
+    wcs : astropy.wcs.WCS
+        Celestial WCS of `data`.
+    band : str
+        Filter, for example "g".
+    zero_point : float
+        AB magnitude of one count.
+    survey : str
+    position : tuple of float
+        (ra, dec) in degrees that was asked for.
+    depth : float
+        Nominal 5σ point-source depth (AB), NaN if not known.
+    psf_fwhm : float
+        arcsec, NaN if not known.
+    start_radius : float
+        First radius of the growing aperture, arcsec; NaN lets the measurement choose.
+    error : array, shape (ny, nx), optional
+        Standard deviation of a pixel in counts.
+    note : str
+        What is wrong with it, in words ("partly outside the image", "blank"); empty if nothing.
+    """
+
+    data: np.ndarray
+    wcs: WCS
+    band: str
+    zero_point: float
+    survey: str = ""
+    position: tuple[float, float] = (NAN, NAN)
+    depth: float = NAN
+    psf_fwhm: float = NAN
+    start_radius: float = NAN
+    error: np.ndarray | None = None
+    exposure_time: float = NAN
+    path: str = ""
+    note: str = ""
+
+    @cached_property
+    def pixel_scale(self) -> float:
+        """arcsec per pixel (geometric mean of the two axes)."""
+        return float(np.sqrt(np.prod(proj_plane_pixel_scales(self.wcs.celestial))) * 3600.0)
+
+    @property
+    def usable(self) -> bool:
+        """Whether any pixel carries data."""
+        finite = self.data[np.isfinite(self.data)]
+        return bool(finite.size > 0 and np.ptp(finite) > 0)
+
+    def pixel(self, ra: float, dec: float) -> tuple[float, float]:
+        """Zero-based (x, y) of a position in degrees."""
+        x, y = self.wcs.celestial.world_to_pixel_values(ra, dec)
+        return float(x), float(y)
+
+    def sky(self, x: float, y: float) -> tuple[float, float]:
+        """(ra, dec) in degrees of a zero-based pixel position."""
+        ra, dec = self.wcs.celestial.pixel_to_world_values(x, y)
+        return float(ra), float(dec)
+
+    @classmethod
+    def from_fits(
+        cls,
+        path: str | PathLike[str],
+        band: str,
+        zero_point: float,
+        position: tuple[float, float],
+        size: float = 9.0,
+        *,
+        hdu: int | str | None = None,
+        survey: str = "",
+        depth: float = NAN,
+        psf_fwhm: float = NAN,
+        start_radius: float = NAN,
+    ) -> Cutout:
+        """Read a square of `size` arcsec around `position` (ra, dec in degrees) out of a FITS image.
+
+        Only the section asked for is read (memory-mapped or tile by tile). What lies outside the image is NaN, and
+        `note` says so.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, has no image with a celestial WCS, or does not cover the position.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogObject:
+    """One row of a photometric catalogue, its magnitudes taken at face value.
+
+    `major`, `minor` are semi-axes in arcsec and `position_angle` degrees east of north (NaN: point-like or unknown);
+    `photo_z_pdf` is (z, probability density), two arrays of one length.
+    """
+
+    ra: float
+    dec: float
+    catalog: str
+    identifier: str = ""
+    magnitudes: tuple[Magnitude, ...] = ()
+    spec_z: float = NAN
+    photo_z: float = NAN
+    photo_z_low: float = NAN
+    photo_z_high: float = NAN
+    photo_z_pdf: tuple[np.ndarray, np.ndarray] | None = None
+    major: float = NAN
+    minor: float = NAN
+    position_angle: float = NAN
+
+    def magnitude(self, *bands: str) -> Magnitude | None:
+        """The first of `bands` that this object has, or None."""
+        for band in bands:
+            for magnitude in self.magnitudes:
+                if magnitude.band == band and np.isfinite(magnitude.value):
+                    return magnitude
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Imaging:
+    """The images and catalogue rows around a position; `notes` says what is missing and why.
+
+    `surface_density` maps a catalogue's name to its (magnitude, objects brighter per square arcsec), both arrays, from
+    which the probability of a chance match is reckoned.
+    """
+
+    cutouts: tuple[Cutout, ...] = ()
+    objects: tuple[CatalogObject, ...] = ()
+    notes: tuple[str, ...] = ()
+    surface_density: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------------------------- the detection
+
+
+@runtime_checkable
+class DetectionSource(Protocol):
+    """Where a detection reads what is large, and only when asked. Must survive pickling to a worker."""
+
+    def fiber_images(self, detection: Detection) -> FiberImages:
+        """The CCD cutouts of the detection's fibers."""
+        ...
+
+    def fiber_spectra(self, detection: Detection) -> tuple[Spectrum | None, ...]:
+        """One spectrum a fiber of `detection.fibers`, in that order; None where there is none."""
+        ...
+
+    def imaging(self, detection: Detection) -> Imaging:
+        """Image cutouts (30 arcsec wide) and catalogue objects around the detection."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One detection as the release has it.
+
+    `wavelength` is that of the detected line (Å, air). `fibers` come by descending weight. `magnitudes` are what the
+    caller knows of the object. `not_available` maps what is missing ("fibers", "imaging", "error", ...) to the reason.
+    `source_z` is a redshift that came with the input, for display only; no measurement uses it.
+    """
+
+    detectid: int
+    spectrum: Spectrum
+    wavelength: float
+    ra: float = NAN
+    dec: float = NAN
+    name: str = ""
+    release: str = ""
+    pipeline: PipelineLine | None = None
+    shot: Shot | None = None
+    fibers: tuple[Fiber, ...] = ()
+    magnitudes: tuple[Magnitude, ...] = ()
+    given_cutouts: tuple[Cutout, ...] = ()
+    source: DetectionSource | None = None
+    not_available: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    source_z: float = NAN
+
+    @classmethod
+    def from_spectrum(
+        cls,
+        spectrum: Spectrum,
+        wavelength: float = NAN,
+        ra: float | None = None,
+        dec: float | None = None,
+        cutouts: Iterable[Cutout] = (),
+        magnitudes: Mapping[str, float | tuple[float, float] | str] | None = None,
+        *,
+        detectid: int = 0,
+        name: str = "",
+    ) -> Detection:
+        """A detection from one's own spectrum.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+        wavelength : float
+            Å in air of the line in question. If NaN, `measure` takes the strongest line that it finds.
+        ra, dec : float, optional
+            Degrees.
+        cutouts : iterable of Cutout
+        magnitudes : mapping, optional
+            Band to magnitude, (magnitude, error), or a limit written ">26.1".
+
+        Raises
+        ------
+        DataError
+            If the wavelength lies outside the spectrum or a magnitude cannot be read.
+        """
+        if np.isfinite(wavelength) and not spectrum.wavelength[0] <= wavelength <= spectrum.wavelength[-1]:
+            raise DataError(
+                f"wavelength {wavelength:g} Å lies outside the spectrum "
+                f"({spectrum.wavelength[0]:g} to {spectrum.wavelength[-1]:g} Å); give the line's wavelength in air"
+            )
+        missing = {
+            "fibers": "no fiber data came with this spectrum",
+            "shot": "no observation record came with this spectrum",
+        }
+        if not spectrum.has_error:
+            missing["error"] = "no errors came with this spectrum: significances rest on its own scatter"
+        given = tuple(cutouts)
+        if not given:
+            missing["imaging"] = "no imaging came with this spectrum"
+        return cls(
+            detectid=int(detectid),
+            spectrum=spectrum,
+            wavelength=float(wavelength),
+            ra=NAN if ra is None else float(ra),
+            dec=NAN if dec is None else float(dec),
+            name=name,
+            magnitudes=tuple(_magnitude(band, value) for band, value in (magnitudes or {}).items()),
+            given_cutouts=given,
+            not_available=missing,
+        )
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: its name, else its number."""
+        return self.name or str(self.detectid)
+
+    @cached_property
+    def fiber_images(self) -> FiberImages:
+        """The CCD cutouts, read at the first use."""
+        if self.source is None:
+            return FiberImages(reason=self.not_available.get("fibers", "no fiber data came with this spectrum"))
+        return self.source.fiber_images(self)
+
+    @cached_property
+    def fiber_spectra(self) -> tuple[Spectrum | None, ...]:
+        """One spectrum a fiber, read at the first use."""
+        return tuple(None for _ in self.fibers) if self.source is None else self.source.fiber_spectra(self)
+
+    @cached_property
+    def imaging(self) -> Imaging:
+        """Images and catalogue objects around the position, read at the first use."""
+        found = Imaging() if self.source is None else self.source.imaging(self)
+        cutouts = (*self.given_cutouts, *found.cutouts)
+        notes = found.notes
+        if not cutouts and not notes:
+            notes = (self.not_available.get("imaging", "no imaging came with this spectrum"),)
+        return Imaging(cutouts, found.objects, notes, found.surface_density)
