@@ -1,0 +1,28 @@
+"""What many tests share: the reference data beside the project, and one simulated release a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of specifications and reference data beside the project; the test skips where it is not there."""
+    path = PROJECT.parent / "shared"
+    if not (path / "reference").is_dir():
+        pytest.skip(f"reference data not found at {path}: this test compares with them")
+    return path
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated release, made once a test session."""
+    from elixer_widgets import simulate_release
+
+    path = tmp_path_factory.mktemp("simulated") / "hdr"
+    simulate_release(path, n=24, seed=7)
+    return path
