@@ -10,7 +10,8 @@ IDENTITIES: tuple[str, ...] = (
 
 LABELS: dict[str, str] = {
     "Lya": "Lyα", "OII": "[O II]", "OIII": "[O III]", "Hb": "Hβ", "Hg": "Hγ", "CIV": "C IV", "CIII": "C III]",
-    "HeII": "He II", "MgII": "Mg II", "other": "other line", "star": "star", "artifact": "artifact", "noise": "noise",
+    "HeII": "He II", "MgII": "Mg II", "other": "other line", "star": "star",
+    "artifact": "artifact", "noise": "noise",
 }  # fmt: skip
 
 
@@ -18,8 +19,8 @@ LABELS: dict[str, str] = {
 class Evidence:
     """What one piece of evidence adds to the log odds of Lyα against all else.
 
-    `log_odds` is natural logarithm, positive for Lyα; the pieces add up to the log odds of `p_lya`. `words` says it for
-    a person.
+    `log_odds` is natural logarithm, positive for Lyα; the pieces add up to the log odds of `p_lya`.
+    `words` says it for a person.
     """
 
     name: str
