@@ -1,0 +1,74 @@
+# Two commands do all the set-up: `make explore` and `make test`. `make help` lists the rest.
+VENV := .venv
+FLOOR := .venv-floor
+BIN := $(VENV)/bin
+# A computer-wide switch that forbids bytecode would make every kernel start slow: it is for packages, not for us.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+RELEASE ?=
+
+.PHONY: help explore env test lint test-core test-browser test-floor browser bench lock clean
+
+help:
+	@echo "make explore   environment, simulated release, dashboard in the browser (RELEASE=path for your own data)"
+	@echo "make test      environment, browser if missing, every check and test"
+	@echo "make bench     how long things take"
+	@echo "make lint      ruff, mypy and the import rules"
+	@echo "make lock      write the lock files anew"
+	@echo "make clean     remove the environments and caches"
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@python=$$(sh tools/find_python.sh) || exit 1; echo "environment: $$python -> $(VENV)"; \
+	rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install -q --no-deps --python $(BIN)/python -e .
+	@touch $@
+
+$(FLOOR)/.ready: requirements-floor.lock pyproject.toml $(VENV)/.ready
+	@python=$$(command -v python3.12 >/dev/null 2>&1 && python3.12 -c 'import venv, ensurepip' 2>/dev/null && \
+	command -v python3.12 || sh tools/find_python.sh) || exit 1; echo "oldest supported packages: $$python -> $(FLOOR)"; \
+	rm -rf $(FLOOR) && "$$python" -m venv $(FLOOR)
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(FLOOR)/bin/python -r requirements-floor.lock
+	@$(BIN)/uv pip install -q --no-deps --python $(FLOOR)/bin/python -e .
+	@touch $@
+
+env: $(VENV)/.ready
+
+explore: $(VENV)/.ready
+	$(BIN)/elixer-widgets explore $(RELEASE)
+
+test: lint test-core test-floor test-browser
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-core: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "not browser"
+
+test-floor: $(FLOOR)/.ready
+	@$(FLOOR)/bin/python -c "import sys, numpy, photutils, astropy; print('Python', sys.version.split()[0], \
+	'numpy', numpy.__version__, 'photutils', photutils.__version__, 'astropy', astropy.__version__)"
+	$(FLOOR)/bin/python -m pytest -m "not browser and not cluster and not slow" -q
+
+browser: $(VENV)/.ready
+	@sh tools/ensure_browser.sh $(VENV)
+
+test-browser: browser
+	$(BIN)/python -m pytest -m browser
+
+bench: $(VENV)/.ready browser
+	$(BIN)/python tools/bench.py
+
+# Versions only: no addresses, so that a mirror works as well.
+lock: $(VENV)/.ready
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	    --all-extras pyproject.toml -o requirements.lock --upgrade
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	    --extra test --constraint tests/floor.txt pyproject.toml -o requirements-floor.lock --upgrade
+
+clean:
+	rm -rf $(VENV) $(FLOOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
