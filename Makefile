@@ -26,8 +26,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 $(FLOOR)/.ready: requirements-floor.lock pyproject.toml $(VENV)/.ready
-	@python=$$(command -v python3.12 >/dev/null 2>&1 && python3.12 -c 'import venv, ensurepip' 2>/dev/null && \
-	command -v python3.12 || sh tools/find_python.sh) || exit 1; echo "oldest supported packages: $$python -> $(FLOOR)"; \
+	@python=$$(sh tools/find_python.sh python3.12) || exit 1; echo "oldest supported packages: $$python -> $(FLOOR)"; \
 	rm -rf $(FLOOR) && "$$python" -m venv $(FLOOR)
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(FLOOR)/bin/python -r requirements-floor.lock
 	@$(BIN)/uv pip install -q --no-deps --python $(FLOOR)/bin/python -e .

@@ -67,9 +67,7 @@ class FakeSource:
                 )
             )
         region = rng.normal(0, 4, (121, 49)).astype(np.float32)
-        return FiberImages(
-            tuple(cutouts), CcdRegion(detection.fibers[0], region + 200.0, region, x=512, y=300)
-        )
+        return FiberImages(tuple(cutouts), CcdRegion(detection.fibers[0], region + 200.0, region, x=512, y=300))
 
     def fiber_spectra(self, detection: Detection) -> tuple[Spectrum | None, ...]:
         return tuple(make_spectrum(seed=10 + n, flux=5e-17) for n, _ in enumerate(detection.fibers))
@@ -89,9 +87,7 @@ def make_cutout(band: str = "g") -> Cutout:
     rng = np.random.default_rng(5 if band == "g" else 6)
     y, x = np.mgrid[:n, :n] - (n - 1) / 2
     data = rng.normal(0, 0.03, (n, n)) + 0.6 * np.exp(-0.5 * (x**2 + y**2) / 2.5**2)
-    return Cutout(
-        data.astype(np.float32), wcs, band, 27.0, survey="TEST", position=(RA, DEC), depth=26.0, psf_fwhm=0.8
-    )
+    return Cutout(data.astype(np.float32), wcs, band, 27.0, survey="TEST", position=(RA, DEC), depth=26.0, psf_fwhm=0.8)
 
 
 def make_fibers() -> tuple[Fiber, ...]:
