@@ -13,8 +13,6 @@ from os import PathLike
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
@@ -389,7 +387,25 @@ class Cutout:
         DataError
             If the file cannot be read, has no image with a celestial WCS, or does not cover the position.
         """
-        raise NotImplementedError
+        from elixer_widgets._sections import find_plane, read_section  # it needs DataError from here
+
+        plane = find_plane(path, hdu)
+        data, wcs, note = read_section(plane, position, size)
+        exposure = plane.keywords.get("EXPTIME", NAN)
+        return cls(
+            data=data,
+            wcs=wcs,
+            band=band,
+            zero_point=float(zero_point),
+            survey=survey,
+            position=(float(position[0]), float(position[1])),
+            depth=depth,
+            psf_fwhm=psf_fwhm,
+            start_radius=start_radius,
+            exposure_time=float(exposure) if isinstance(exposure, int | float) else NAN,
+            path=plane.path,
+            note=note,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from elixer_widgets.detection import NAN, Cutout
+import numpy as np
+from photutils.aperture import CircularAperture
+
+from elixer_widgets.detection import NAN, Cutout, DataError
+
+MAG_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
+
+# First radius where neither the caller nor the survey names one: the published default of the shallow surveys.
+DEFAULT_START = 1.0
+STEP = 0.1
+MAX_RADIUS = 3.0
+
+# The ring whose scatter decides whether growing goes on, arcsec.
+GROWTH_RING = (6.0, 12.0)
+
+# The sky is measured between 2 and 3 radii, but never nearer than 3" nor in a ring narrower than 2": within 3" lie the
+# wings of the source itself, and a thinner ring has too few pixels for its error to be small beside the aperture's.
+SKY_RADII = (2.0, 3.0)
+SKY_INNER_MINIMUM = 3.0
+SKY_WIDTH_MINIMUM = 2.0
+SKY_PIXELS_MINIMUM = 30
+
+# Variance of the median of Gaussian data relative to that of the mean, for large samples.
+MEDIAN_VARIANCE = np.pi / 2.0
+# Standard deviation of a unit Gaussian cut at ±3.
+CLIPPED_SIGMA = 0.98658
 
 
 @dataclass(frozen=True)
@@ -77,11 +103,314 @@ class Growth:
     note: str = ""
 
 
-def grow_aperture(cutout: Cutout, ra: float, dec: float) -> Growth:
-    """Grow a circular aperture at a position."""
-    raise NotImplementedError
+@dataclass(frozen=True)
+class Sky:
+    """The level around a source: counts per pixel, its error, the scatter of a pixel, and where it was measured."""
+
+    level: float
+    level_err: float
+    scatter: float
+    pixels: int
+    inner: float
+    outer: float
+    note: str = ""
 
 
-def measure_aperture(cutout: Cutout, ra: float, dec: float, radius: float) -> Growth:
-    """Measure one circular aperture of a given radius (arcsec) the same way."""
-    raise NotImplementedError
+def clipped_sky(values: np.ndarray, n_sigma: float = 3.0, iterations: int = 10) -> tuple[float, float, int]:
+    """Median and standard deviation of the values within `n_sigma` of the median, clipped until nothing changes.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        Finite numbers.
+
+    Returns
+    -------
+    median, scatter : float
+        NaN without values. The scatter is corrected for what clipping takes from a Gaussian.
+    count : int
+        Values kept.
+    """
+    kept = np.sort(np.asarray(values, dtype=float).ravel())
+    if kept.size == 0:
+        return NAN, NAN, 0
+    for _ in range(iterations):
+        middle = kept[kept.size // 2]
+        # 1.4826 x the median absolute deviation, by quartiles: the array is sorted, so this costs nothing.
+        spread = 0.7413 * (kept[(3 * (kept.size - 1)) // 4] - kept[(kept.size - 1) // 4])
+        if spread <= 0:
+            break
+        low, high = np.searchsorted(kept, (middle - n_sigma * spread, middle + n_sigma * spread))
+        if high - low == kept.size or high <= low:
+            break
+        kept = kept[low:high]
+    scatter = float(np.std(kept)) / CLIPPED_SIGMA if kept.size > 1 else NAN
+    return float(np.median(kept)), scatter, int(kept.size)
+
+
+class _Frame:
+    """One cutout seen from one position, prepared once for many radii."""
+
+    def __init__(self, cutout: Cutout, ra: float, dec: float) -> None:
+        self.cutout = cutout
+        self.scale = cutout.pixel_scale
+        self.x, self.y = cutout.pixel(ra, dec)
+        self.good = np.isfinite(cutout.data)
+        if cutout.error is not None:
+            self.good &= np.isfinite(cutout.error)
+        self.data = np.where(self.good, cutout.data, 0.0).astype(float)
+        self.variance = None if cutout.error is None else np.where(self.good, cutout.error, 0.0).astype(float) ** 2
+
+    @property
+    def inside(self) -> bool:
+        """Whether the position lies on the cutout."""
+        ny, nx = self.data.shape
+        return -0.5 <= self.x <= nx - 0.5 and -0.5 <= self.y <= ny - 0.5
+
+    @cached_property
+    def distance(self) -> np.ndarray:
+        """arcsec of each pixel's centre from the position."""
+        ny, nx = self.data.shape
+        return np.hypot(np.arange(nx)[None, :] - self.x, np.arange(ny)[:, None] - self.y) * self.scale
+
+    def sums(self, radius: float) -> tuple[float, float, float, float]:
+        """Counts, unmasked area, full area (pixels) and summed variance in a circle of `radius` arcsec."""
+        aperture = CircularAperture((self.x, self.y), radius / self.scale)
+        mask = aperture.to_mask(method="exact")
+        large, small = mask.get_overlap_slices(self.data.shape)
+        if large is None:
+            return 0.0, 0.0, float(aperture.area), NAN
+        weights = mask.data[small] * self.good[large]
+        variance = NAN if self.variance is None else float(np.sum(weights**2 * self.variance[large]))
+        return float(np.sum(weights * self.data[large])), float(weights.sum()), float(aperture.area), variance
+
+    def sky(self, inner: float, outer: float, nearest: float) -> Sky:
+        """Sky between two radii; from all beyond `nearest` where the cutout does not reach far enough."""
+        note = ""
+        ring = self.good & (self.distance >= inner) & (self.distance < outer)
+        if np.count_nonzero(ring) < SKY_PIXELS_MINIMUM:
+            inner, outer = nearest, float(self.distance.max()) + self.scale
+            ring = self.good & (self.distance >= inner)
+            note = f"the cutout is too small for the usual sky ring: sky from all pixels beyond {inner:.1f} arcsec"
+        if np.count_nonzero(ring) < SKY_PIXELS_MINIMUM:
+            return Sky(NAN, NAN, NAN, 0, inner, outer, "too few pixels around it to measure the sky")
+        level, scatter, count = clipped_sky(self.data[ring])
+        error = scatter * np.sqrt(MEDIAN_VARIANCE / count)
+        return Sky(level, float(error), scatter, count, inner, outer, note)
+
+
+def _magnitude(counts: float, zero_point: float) -> float:
+    return float(zero_point - 2.5 * np.log10(counts)) if counts > 0 else NAN
+
+
+def _step(frame: _Frame, radius: float, sky: Sky) -> ApertureStep:
+    """One circle, sky-subtracted, with pixel noise and sky error in its error."""
+    total, area, _, variance = frame.sums(radius)
+    counts = total - area * sky.level
+    pixel_variance = area * sky.scatter**2 if np.isnan(variance) else variance
+    error = float(np.sqrt(pixel_variance + (area * sky.level_err) ** 2))
+    mag = _magnitude(counts, frame.cutout.zero_point)
+    mag_err = MAG_PER_RELATIVE_ERROR * error / counts if counts > 0 else NAN
+    return ApertureStep(radius, counts, error, area, mag, float(mag_err))
+
+
+def sky_annulus(radius: float) -> tuple[float, float]:
+    """Inner and outer radius (arcsec) of the sky ring for a `radius` in arcsec: 2 to 3 radii, within limits."""
+    inner = max(SKY_RADII[0] * radius, SKY_INNER_MINIMUM)
+    return inner, max(SKY_RADII[1] * radius, inner + SKY_WIDTH_MINIMUM)
+
+
+def _nearest_sky(radius: float) -> float:
+    """Where the sky may begin at the nearest, when the cutout is small."""
+    return max(1.25 * radius, radius + 0.5)
+
+
+def _growth(
+    frame: _Frame,
+    ra: float,
+    dec: float,
+    radius: float,
+    radii: np.ndarray,
+    annulus: tuple[float, float] | None,
+    by_person: bool,
+) -> Growth:
+    """The adopted radius measured, with the whole curve under the same sky."""
+    cutout = frame.cutout
+    notes = [cutout.note] if cutout.note else []
+    inner, outer = annulus if annulus is not None else sky_annulus(radius)
+    sky = frame.sky(inner, outer, _nearest_sky(radius))
+    if sky.note:
+        notes.append(sky.note)
+    steps = tuple(_step(frame, float(r), sky) for r in radii)
+    chosen = min(steps, key=lambda step: abs(step.radius - radius))
+    full = np.pi * (radius / frame.scale) ** 2
+    missing = 1.0 - chosen.area / full
+    if missing > 0.005:
+        notes.append(f"{100 * missing:.0f} % of the aperture has no data")
+    measured = chosen.area > 0 and np.isfinite(chosen.counts_err)
+    limits = [_magnitude(n * chosen.counts_err, cutout.zero_point) if measured else NAN for n in (2.0, 3.0)]
+    return Growth(
+        band=cutout.band,
+        ra=ra,
+        dec=dec,
+        radius=radius,
+        mag=chosen.mag if measured else NAN,
+        mag_err=chosen.mag_err if measured else NAN,
+        limit=limits[0],
+        steps=steps,
+        survey=cutout.survey,
+        counts=chosen.counts if measured else NAN,
+        counts_err=chosen.counts_err,
+        limit3=limits[1],
+        is_limit=bool(measured and chosen.counts < 2.0 * chosen.counts_err),
+        sky=sky.level,
+        sky_err=sky.level_err,
+        sky_area=float(sky.pixels),
+        area=chosen.area,
+        annulus=(sky.inner, sky.outer),
+        depth=cutout.depth,
+        pixel_scale=frame.scale,
+        by_person=by_person,
+        note="; ".join(notes),
+    )
+
+
+def _nothing(cutout: Cutout, ra: float, dec: float, radius: float, by_person: bool, why: str) -> Growth:
+    """What is said where nothing can be measured."""
+    return Growth(
+        band=cutout.band,
+        ra=ra,
+        dec=dec,
+        radius=radius,
+        mag=NAN,
+        mag_err=NAN,
+        limit=NAN,
+        survey=cutout.survey,
+        depth=cutout.depth,
+        pixel_scale=cutout.pixel_scale,
+        by_person=by_person,
+        note="; ".join(part for part in (cutout.note, why) if part),
+    )
+
+
+def _check_position(ra: float, dec: float) -> tuple[float, float]:
+    if not (np.isfinite(ra) and np.isfinite(dec)):
+        raise DataError(f"aperture: ({ra}, {dec}) is not a position in degrees; give finite ra and dec")
+    return float(ra), float(dec)
+
+
+def grow_aperture(
+    cutout: Cutout,
+    ra: float,
+    dec: float,
+    start: float | None = None,
+    step: float = STEP,
+    max_radius: float = MAX_RADIUS,
+) -> Growth:
+    """Grow a circular aperture at a position until it gathers no more light.
+
+    From the first radius the circle grows by `step` for as long as the counts in the new ring, less sky, exceed the
+    noise of that ring, √(area) times the scatter of a pixel; the last radius that did is adopted. A position without
+    positive counts keeps the first radius. The adopted circle is then measured as `measure_aperture` does.
+
+    Parameters
+    ----------
+    cutout : Cutout
+    ra, dec : float
+        Centre, degrees.
+    start : float, optional
+        First radius in arcsec; the survey's own (seeing FWHM / 2 + 0.5) if not given.
+    step, max_radius : float
+        arcsec.
+
+    Returns
+    -------
+    Growth
+        `steps` holds the whole curve, from the first radius to `max_radius`.
+
+    Raises
+    ------
+    DataError
+        If the position or a radius is not a usable number.
+    """
+    ra, dec = _check_position(ra, dec)
+    if start is None:
+        start = cutout.start_radius
+        if not np.isfinite(start):
+            start = cutout.psf_fwhm / 2.0 + 0.5 if np.isfinite(cutout.psf_fwhm) else DEFAULT_START
+    if not (np.isfinite(start) and start > 0 and np.isfinite(step) and step > 0):
+        raise DataError(f"aperture: start {start} and step {step} must be positive; give them in arcsec")
+    start = min(float(start), max_radius)
+    frame = _Frame(cutout, ra, dec)
+    if not frame.inside or not cutout.usable:
+        why = "the position lies outside the cutout" if not frame.inside else "no usable pixels"
+        return _nothing(cutout, ra, dec, start, False, why)
+    radii = start + step * np.arange(int(np.floor((max_radius - start) / step + 1e-6)) + 1)
+    radius = float(radii[_last_gaining(frame, radii)])
+    return _growth(frame, ra, dec, radius, radii, None, by_person=False)
+
+
+def _last_gaining(frame: _Frame, radii: np.ndarray) -> int:
+    """Index of the last radius before a ring that adds less than its own noise."""
+    sky = frame.sky(*GROWTH_RING, nearest=min(SKY_INNER_MINIMUM, _nearest_sky(float(radii[-1]))))
+    previous, previous_area, _, _ = frame.sums(float(radii[0]))
+    if not previous - previous_area * sky.level > 0:
+        return 0
+    for index in range(1, len(radii)):
+        counts, area, _, _ = frame.sums(float(radii[index]))
+        gain = counts - previous - (area - previous_area) * sky.level
+        if not gain > np.sqrt(area - previous_area) * sky.scatter:
+            return index - 1
+        previous, previous_area = counts, area
+    return len(radii) - 1
+
+
+def measure_aperture(
+    cutout: Cutout,
+    ra: float,
+    dec: float,
+    radius: float,
+    annulus: tuple[float, float] | None = None,
+    *,
+    by_person: bool = True,
+) -> Growth:
+    """Measure one circular aperture, with the sky in a ring about the same centre.
+
+    Counts are summed with exact overlap of circle and pixels. The sky is the 3σ-clipped median of the ring; the error
+    adds the noise of the pixels in the aperture (from the cutout's error image where there is one, else from the
+    scatter in the ring) and the error of the sky level.
+
+    Parameters
+    ----------
+    cutout : Cutout
+    ra, dec : float
+        Centre, degrees.
+    radius : float
+        arcsec.
+    annulus : tuple of float, optional
+        Inner and outer radius of the sky ring, arcsec; `sky_annulus(radius)` if not given.
+    by_person : bool
+        Whether a person chose the radius or the centre.
+
+    Returns
+    -------
+    Growth
+        `steps` holds the curve from the start radius to 3", under the same sky, `radius` among them.
+
+    Raises
+    ------
+    DataError
+        If the position, the radius or the annulus is not usable.
+    """
+    ra, dec = _check_position(ra, dec)
+    if not (np.isfinite(radius) and radius > 0):
+        raise DataError(f"aperture: a radius of {radius} cannot be measured; give a positive radius in arcsec")
+    if annulus is not None and not 0 <= annulus[0] < annulus[1]:
+        raise DataError(f"aperture: {annulus} is not a sky ring; give inner and outer radius in arcsec")
+    frame = _Frame(cutout, ra, dec)
+    if not frame.inside or not cutout.usable:
+        why = "the position lies outside the cutout" if not frame.inside else "no usable pixels"
+        return _nothing(cutout, ra, dec, float(radius), by_person, why)
+    curve = np.arange(0.5, MAX_RADIUS + 1e-6, STEP)
+    curve = np.sort(np.append(curve[np.abs(curve - radius) > 1e-6], radius))
+    return _growth(frame, ra, dec, float(radius), curve, annulus, by_person)

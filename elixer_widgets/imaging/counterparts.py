@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from elixer_widgets.detection import NAN, CatalogObject, Imaging
+import numpy as np
+
+from elixer_widgets.detection import NAN, CatalogObject, DataError, Imaging
+
+# Which band stands for an object's brightness: g first, since HETDEX spectra lie in it, then what is nearest to it.
+BAND_ORDER = ("g", "F475W", "V", "r", "F606W", "R", "i", "F775W", "F814W", "u", "z", "y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,117 @@ class Match:
     selected: bool = False
 
 
+def separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
+    """True angle between two positions in degrees, in arcsec (haversine, exact at small and large angles)."""
+    a1, d1, a2, d2 = np.radians((ra1, dec1, ra2, dec2))
+    half = np.sin((d2 - d1) / 2) ** 2 + np.cos(d1) * np.cos(d2) * np.sin((a2 - a1) / 2) ** 2
+    return float(np.degrees(2 * np.arcsin(min(1.0, np.sqrt(half)))) * 3600.0)
+
+
+def number_counts(mag: float) -> float:
+    """Galaxies brighter than `mag` per square arcsec.
+
+    Bloom, Kulkarni & Djorgovski 2002, AJ 123, 1111, eq. 3, from the R-band counts of Hogg et al. 1997. Stands in
+    where the catalogue's own counts are not known.
+    """
+    return float(10.0 ** (0.33 * (mag - 24.0) - 2.44) / (0.33 * np.log(10.0)))
+
+
+def chance_probability(distance: float, density: float) -> float:
+    """Probability that an unrelated object lies within `distance` arcsec: 1 - exp(-π d² n).
+
+    `density` is the number of objects at least as bright per square arcsec (Downes et al. 1986, MNRAS 218, 31).
+    """
+    return float(-np.expm1(-np.pi * distance**2 * density))
+
+
+def _density(imaging: Imaging, catalog: str, mag: float) -> float:
+    """Objects brighter than `mag` per square arcsec, from the catalogue's own counts where they reach."""
+    known = imaging.surface_density.get(catalog)
+    if known is not None:
+        mags, density = (np.asarray(array, dtype=float) for array in known)
+        # Below the first object counted and beyond the last, the catalogue says nothing.
+        if mags.size > 1 and mags[0] <= mag <= mags[-1]:
+            value = float(np.interp(mag, mags, density))
+            if value > 0:
+                return value
+    return number_counts(mag)
+
+
+def elliptical_distance(
+    ra: float, dec: float, major: float, minor: float, position_angle: float, at: tuple[float, float]
+) -> float:
+    """How far a position lies from an ellipse's centre, in units of the ellipse: 1 on its edge.
+
+    `major`, `minor` in arcsec, `position_angle` in degrees east of north, `at` the position (ra, dec) in degrees.
+    """
+    east = ((at[0] - ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians((dec + at[1]) / 2)) * 3600.0
+    north = (at[1] - dec) * 3600.0
+    angle = np.radians(position_angle)
+    along = east * np.sin(angle) + north * np.cos(angle)
+    across = east * np.cos(angle) - north * np.sin(angle)
+    return float(np.hypot(along / major, across / minor))
+
+
+def _covering(target: CatalogObject, ra: float, dec: float) -> float:
+    """The elliptical distance of the position if the object's ellipse covers it, else infinity."""
+    if not (target.major > 0 and target.minor > 0):
+        return np.inf
+    angle = target.position_angle if np.isfinite(target.position_angle) else 0.0
+    minor = target.minor if np.isfinite(target.position_angle) else target.major
+    reach = elliptical_distance(target.ra, target.dec, target.major, minor, angle, (ra, dec))
+    return reach if reach <= 1.0 else np.inf
+
+
+def _match(imaging: Imaging, target: CatalogObject, ra: float, dec: float, distance: float, reach: float) -> Match:
+    """One object with its chance probability; an extended one is as near as its ellipse makes it."""
+    magnitude = target.magnitude(*BAND_ORDER)
+    if magnitude is None or magnitude.is_limit:
+        measured = [m for m in target.magnitudes if np.isfinite(m.value) and not m.is_limit]
+        magnitude = measured[0] if measured else magnitude
+    chance = NAN
+    if magnitude is not None and not magnitude.is_limit:
+        effective = distance
+        if reach <= 1.0:
+            # The ellipse through the position, as a circle of the same area, if that is the smaller.
+            effective = min(distance, reach * float(np.sqrt(target.major * target.minor)))
+        chance = chance_probability(effective, _density(imaging, target.catalog, magnitude.value))
+    return Match(target, 0, distance, chance, magnitude.band if magnitude is not None else "")
+
+
 def find_matches(imaging: Imaging, ra: float, dec: float, radius: float = 3.0) -> tuple[Match, ...]:
-    """Catalogue objects within `radius` arcsec, best first."""
-    raise NotImplementedError
+    """Catalogue objects within `radius` arcsec, best first.
+
+    The best is the one least likely to lie there by chance. An object whose ellipse covers the position is a match at
+    any distance of its centre. Objects without a usable magnitude come last, by distance.
+
+    Parameters
+    ----------
+    imaging : Imaging
+    ra, dec : float
+        Degrees.
+    radius : float
+        arcsec.
+
+    Returns
+    -------
+    tuple of Match
+        Ranked from 1; the first is `selected`.
+
+    Raises
+    ------
+    DataError
+        If the position or radius is not usable.
+    """
+    if not (np.isfinite(ra) and np.isfinite(dec)):
+        raise DataError(f"counterparts: ({ra}, {dec}) is not a position in degrees; give finite ra and dec")
+    if not (np.isfinite(radius) and radius >= 0):
+        raise DataError(f"counterparts: a radius of {radius} cannot be searched; give arcsec")
+    found = []
+    for target in imaging.objects:
+        distance = separation(ra, dec, target.ra, target.dec)
+        reach = _covering(target, ra, dec)
+        if distance <= radius or reach <= 1.0:
+            found.append(_match(imaging, target, ra, dec, distance, reach))
+    found.sort(key=lambda m: (m.chance if np.isfinite(m.chance) else np.inf, m.separation))
+    return tuple(replace(m, rank=rank, selected=rank == 1) for rank, m in enumerate(found, start=1))

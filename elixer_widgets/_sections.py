@@ -1,0 +1,242 @@
+"""Reading a small section out of a large FITS image: what `Cutout.from_fits` and the survey library share."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS, Sip
+from astropy.wcs.utils import proj_plane_pixel_scales
+
+from elixer_widgets.detection import DataError
+
+# What astropy raises for files that are not FITS, cut short, or broken inside a compressed tile.
+_BROKEN = (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, RuntimeError, zlib.error, fits.VerifyError)
+
+# A block of exact zeros this large (fraction of the cutout) in a floating-point image is padding, not sky.
+_PADDING_FRACTION = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePlane:
+    """Where one image lies in one file: known from headers alone.
+
+    `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `keywords` the header's values.
+    """
+
+    path: str
+    hdu: int
+    shape: tuple[int, int]
+    wcs: WCS
+    pixel_scale: float
+    floating: bool = True
+    degenerate: int = 0
+    keywords: dict[str, float | str] = field(default_factory=dict)
+
+    def pixel(self, ra: float, dec: float) -> tuple[float, float]:
+        """Zero-based (x, y) of a position; NaN where the projection does not reach."""
+        x, y = self.wcs.world_to_pixel_values(ra, dec)
+        return float(x), float(y)
+
+    def margin(self, ra: float, dec: float) -> float:
+        """Distance in arcsec from a position to the nearest edge of the image, negative outside."""
+        if np.cos(np.radians(self._separation(ra, dec))) < 0:  # a TAN projection also maps the far hemisphere
+            return -np.inf
+        x, y = self.pixel(ra, dec)
+        if not (np.isfinite(x) and np.isfinite(y)):
+            return -np.inf
+        ny, nx = self.shape
+        return float(min(x + 0.5, nx - 0.5 - x, y + 0.5, ny - 0.5 - y)) * self.pixel_scale
+
+    def _separation(self, ra: float, dec: float) -> float:
+        """Degrees from the WCS reference position."""
+        ra0, dec0 = np.radians(self.wcs.wcs.crval)
+        a, d = np.radians(ra), np.radians(dec)
+        cosine = np.sin(d) * np.sin(dec0) + np.cos(d) * np.cos(dec0) * np.cos(a - ra0)
+        return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def _plane(path: str, index: int, hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU) -> ImagePlane | None:
+    """The plane of one HDU, or None if it holds no two-dimensional image with a celestial WCS."""
+    if not getattr(hdu, "is_image", False):
+        return None
+    shape = tuple(hdu.shape)
+    if len(shape) < 2 or any(length != 1 for length in shape[:-2]) or min(shape[-2:]) < 1:
+        return None
+    header = hdu.header
+    if "CTYPE1" not in header:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        try:
+            wcs = WCS(header).celestial
+            scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs))) * 3600.0) if wcs.has_celestial else np.nan
+        except (ValueError, KeyError, IndexError, TypeError):
+            return None
+    if not np.isfinite(scale) or scale <= 0 or wcs.naxis != 2:
+        return None
+    keywords = {
+        str(card.keyword): card.value
+        for card in header.cards
+        if card.keyword not in ("COMMENT", "HISTORY", "") and isinstance(card.value, int | float | str)
+    }
+    return ImagePlane(
+        path=path,
+        hdu=index,
+        shape=(int(shape[-2]), int(shape[-1])),
+        wcs=wcs,
+        pixel_scale=scale,
+        floating=int(header.get("BITPIX", -32)) < 0 or "ZBITPIX" in header,
+        degenerate=len(shape) - 2,
+        keywords=keywords,
+    )
+
+
+def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> ImagePlane:
+    """The image to read in a file, from its headers alone.
+
+    Parameters
+    ----------
+    path : path
+    hdu : int or str, optional
+        Number or name of the HDU; the first two-dimensional image with a celestial WCS if not given.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or has no such image.
+    """
+    name = os.fspath(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            with fits.open(name, memmap=True, lazy_load_hdus=True) as hdus:
+                if hdu is not None:
+                    index = hdus.index_of(hdu)
+                    plane = _plane(name, index, hdus[index])
+                    if plane is None:
+                        raise DataError(
+                            f"{name}: HDU {hdu!r} holds no two-dimensional image with a celestial WCS; "
+                            "name another HDU, or leave it out to take the first that does"
+                        )
+                    return plane
+                for index, one in enumerate(hdus):
+                    plane = _plane(name, index, one)
+                    if plane is not None:
+                        return plane
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: there is no such file; check the path") from error
+    except DataError:
+        raise
+    except _BROKEN as error:
+        what = f"HDU {hdu!r}" if hdu is not None and isinstance(error, KeyError | IndexError) else "this"
+        raise DataError(
+            f"{name}: {what} cannot be read as a FITS image ({error!s:.80}); give an intact FITS image"
+        ) from error
+    raise DataError(
+        f"{name}: no two-dimensional image with a celestial WCS in it; give an image with RA and Dec in its header"
+    )
+
+
+def read_section(plane: ImagePlane, position: tuple[float, float], size: float) -> tuple[np.ndarray, WCS, str]:
+    """Read a square around a position, in native pixels.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+    position : tuple of float
+        (ra, dec) in degrees.
+    size : float
+        Side in arcsec.
+
+    Returns
+    -------
+    data : array, shape (n, n)
+        float32, NaN where there is no data.
+    wcs : WCS
+        Of `data`.
+    note : str
+        What is wrong with it; empty if nothing.
+
+    Raises
+    ------
+    DataError
+        If the position or size is not usable, lies outside the image, or the section cannot be read.
+    """
+    ra, dec = (float(value) for value in position)
+    if not (np.isfinite(ra) and np.isfinite(dec) and abs(dec) <= 90):
+        raise DataError(f"{plane.path}: ({ra}, {dec}) is not a position in degrees; give (ra, dec)")
+    if not (np.isfinite(size) and size > 0):
+        raise DataError(f"{plane.path}: a cutout of {size} arcsec cannot be made; give a positive size in arcsec")
+    ny, nx = plane.shape
+    if plane.margin(ra, dec) < 0:
+        raise DataError(
+            f"{plane.path}: the position ({ra:.6f}, {dec:.6f}) lies outside this image; choose an image that covers it"
+        )
+    x, y = plane.pixel(ra, dec)
+    side = max(int(np.ceil(size / plane.pixel_scale)), 1)
+    # An image far smaller than the request must not allocate the request.
+    if side > 20_000:
+        raise DataError(f"{plane.path}: {size:g} arcsec are {side} pixels a side; ask for a smaller cutout")
+    x0, y0 = (round(value - (side - 1) / 2) for value in (x, y))
+    ya, yb, xa, xb = max(y0, 0), min(y0 + side, ny), max(x0, 0), min(x0 + side, nx)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            with fits.open(plane.path, memmap=True, lazy_load_hdus=True) as hdus:
+                where = (0,) * plane.degenerate + (slice(ya, yb), slice(xa, xb))
+                inside = np.array(hdus[plane.hdu].section[where], dtype=np.float32)
+    except _BROKEN as error:
+        raise DataError(
+            f"{plane.path}: rows {ya} to {yb} cannot be read ({error!s:.80}); "
+            "the file is cut short or broken, fetch it again"
+        ) from error
+    if inside.shape != (yb - ya, xb - xa):
+        raise DataError(f"{plane.path}: the file ends before row {yb}; it is cut short, fetch it again")
+    notes = []
+    inside[~np.isfinite(inside)] = np.nan
+    if plane.floating:
+        padding = _padding(inside)
+        if padding.any():
+            inside[padding] = np.nan
+    if inside.shape == (side, side):
+        data = inside
+    else:
+        data = np.full((side, side), np.nan, dtype=np.float32)
+        data[ya - y0 : yb - y0, xa - x0 : xb - x0] = inside
+        notes.append("partly outside the image")
+    missing = float(np.mean(np.isnan(inside)))
+    if missing == 1.0:
+        notes.append("blank: no data here")
+    elif np.nanmin(inside) == np.nanmax(inside):
+        notes.append("blank: all pixels are equal")
+    elif missing > 0:
+        notes.append(f"{100 * missing:.2g} % of the pixels hold no data")
+    wcs = plane.wcs.deepcopy()
+    wcs.wcs.crpix = np.subtract(wcs.wcs.crpix, (x0, y0))
+    if wcs.sip is not None:  # the distortion is reckoned from its own reference pixel
+        sip = wcs.sip
+        wcs.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, np.subtract(sip.crpix, (x0, y0)))
+    wcs.pixel_shape = (side, side)
+    return data, wcs, "; ".join(notes)
+
+
+def _padding(data: np.ndarray) -> np.ndarray:
+    """Pixels that are zero because nothing was observed there.
+
+    Sky noise in floating point is almost never exactly zero, so many exact zeros are padding. An image without any
+    sky noise (a model, or photon counts) has zeros of its own: there the rest is positive and reaches down to zero.
+    """
+    zero = data == 0
+    if np.mean(zero) < _PADDING_FRACTION:
+        return np.zeros(data.shape, dtype=bool)
+    rest = data[~zero & np.isfinite(data)]
+    if rest.size == 0:
+        return zero
+    noisy = bool(rest.min() < 0) or bool(rest.min() > 0.1 * np.median(rest))
+    return zero if noisy else np.zeros(data.shape, dtype=bool)
