@@ -1,5 +1,30 @@
 """Line list, Gaussian fits, line finding, continuum estimates."""
 
-from elixer_widgets.spectra.fitting import LineFit, fit_line
+from elixer_widgets.detection import Spectrum
+from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.finding import find_lines, strongest_line
+from elixer_widgets.spectra.fitting import LineFit, fit_line, fit_lines, forced_flux
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, line, observed_air, redshift_of
+from elixer_widgets.spectra.wavelengths import air_to_vacuum, vacuum_to_air
 
-__all__ = ["LineFit", "fit_line"]
+__all__ = [
+    "IDENTITY_LINES",
+    "LINES",
+    "ContinuumEstimate",
+    "Line",
+    "LineFit",
+    "Spectrum",
+    "air_to_vacuum",
+    "find_lines",
+    "fit_line",
+    "fit_lines",
+    "forced_flux",
+    "g_magnitude",
+    "line",
+    "narrow_continuum",
+    "observed_air",
+    "redshift_of",
+    "strongest_line",
+    "vacuum_to_air",
+    "wide_continuum",
+]

@@ -1,14 +1,50 @@
-"""Gaussian line fits."""
+"""Gaussian line fits: weighted least squares with the error as σ, one line or thousands at once.
+
+The optimiser is a batched Levenberg-Marquardt with the analytic Jacobian: all fits of a call take their steps together
+in arrays of shape (fits, samples), so that a fit costs microseconds in a batch and well under a millisecond alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from elixer_widgets.detection import NAN, Spectrum
+from elixer_widgets.detection import NAN, DataError, Spectrum
+from elixer_widgets.spectra.gaussians import (
+    GaussianFits,
+    Samples,
+    fit_gaussians,
+    gather,
+    linear_amplitudes,
+)
+from elixer_widgets.spectra.wavelengths import sky_mask
 
 FWHM_PER_SIGMA = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))
+
+FLUX_UNIT = 1e-17
+"""erg/s/cm² of one unit of (flux density of a Spectrum) x Å."""
+
+SIGMA_MAX = 55.0
+"""Å; the broadest lines looked for (ELiXer's widest window class for active nuclei)."""
+
+START_WIDTHS = (2.2, 3.5, 5.5, 9.0, 15.0, 25.0, 40.0)
+"""Å; widths at which a fit is tried before the best is refined."""
+
+MIN_HALF_WINDOW = 28.0
+"""Å on either side of a narrow line: some 20 samples of continuum at HETDEX's 2 Å step."""
+
+WINDOW_SIGMAS = 4.5
+"""Half width of the window of a broad line in units of its σ: beyond, less than 1e-5 of the flux is left."""
+
+NARROWEST = 0.7
+"""Lower limit of σ in units of the line spread function: below lies only noise (and cosmic rays)."""
+
+SHAPE_PARAMETERS = 4
+MIN_SAMPLES = 7
+"""A fit of four parameters asks for a few samples more than that."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +62,8 @@ class LineFit:
     continuum, continuum_err : float
         Local continuum, 1e-17 erg/s/cm²/Å.
     snr : float
-        Signal to noise of the line, positive for emission and absorption.
+        Signal to noise of the line, positive for emission and absorption: that of the matched filter,
+        √Σ(line/error)², the largest that any weighting of the samples can reach.
     chi2 : float
         Reduced χ² over the window.
     n_samples : int
@@ -72,6 +109,277 @@ class LineFit:
         return self.continuum + self.amplitude * np.exp(-0.5 * x**2)
 
 
-def fit_line(spectrum: Spectrum, wavelength: float) -> LineFit:
-    """Fit the line near `wavelength` (Å, air)."""
-    raise NotImplementedError
+def minimum_sigma(spectrum: Spectrum) -> float:
+    """The narrowest σ (Å) that a fit may take: from the line spread function, else from the sampling."""
+    if np.isfinite(spectrum.lsf_sigma) and spectrum.lsf_sigma > 0:
+        return max(NARROWEST * spectrum.lsf_sigma, 0.4 * spectrum.step)
+    return 0.7 * spectrum.step
+
+
+def fit_line(
+    spectrum: Spectrum,
+    wavelength: float,
+    *,
+    window: float | None = None,
+    sigma_max: float = SIGMA_MAX,
+    absorption: bool | None = None,
+) -> LineFit:
+    """Fit the line near `wavelength` with a Gaussian on a constant continuum.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Masked samples are left out. Without errors all samples weigh alike, and the errors of the fit follow from the
+        scatter of its residuals.
+    wavelength : float
+        Å in air. The centre may move by 8 Å, or by the line's own σ if that is more.
+    window : float, optional
+        Half width in Å of the part fitted; by default it follows the width of the line.
+    sigma_max : float, optional
+        Largest σ in Å.
+    absorption : bool, optional
+        Only absorption (True) or only emission (False); by default whichever is stronger.
+
+    Returns
+    -------
+    LineFit
+        Errors from the covariance matrix. Where too little is left to fit, `center` is `wavelength`, all else NaN, and
+        `flags` says why.
+
+    Raises
+    ------
+    DataError
+        If the wavelength is not a number or lies outside the spectrum.
+    """
+    return fit_lines(spectrum, [wavelength], window=window, sigma_max=sigma_max, absorption=absorption)[0]
+
+
+def fit_lines(
+    spectrum: Spectrum,
+    wavelengths: ArrayLike,
+    *,
+    window: float | None = None,
+    sigma_max: float = SIGMA_MAX,
+    absorption: bool | None = None,
+) -> list[LineFit]:
+    """Fit many lines of one spectrum, each on its own, in one vectorised call.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    wavelengths : array_like, shape (m,)
+        Å in air.
+    window, sigma_max, absorption
+        As for `fit_line`.
+
+    Returns
+    -------
+    list of LineFit, length m
+
+    Raises
+    ------
+    DataError
+        If a wavelength is not a number or lies outside the spectrum.
+    """
+    centers = np.atleast_1d(np.asarray(wavelengths, dtype=float))
+    return fit_many([spectrum], centers, np.zeros(centers.size, int), window, sigma_max, absorption)
+
+
+def fit_many(
+    spectra: Sequence[Spectrum],
+    wavelengths: np.ndarray,
+    which: np.ndarray,
+    window: float | None = None,
+    sigma_max: float = SIGMA_MAX,
+    absorption: bool | None = None,
+) -> list[LineFit]:
+    """Fit lines of many spectra on one grid: line i lies at `wavelengths[i]` of `spectra[which[i]]`.
+
+    Raises
+    ------
+    DataError
+        If the spectra differ in their wavelengths, or a wavelength is outside them.
+    """
+    if wavelengths.size == 0:
+        return []
+    first = spectra[0]
+    for wavelength in wavelengths:
+        if not first.wavelength[0] <= wavelength <= first.wavelength[-1]:
+            raise DataError(
+                f"fit_line: wavelength {wavelength:g} Å lies outside the spectrum ({first.wavelength[0]:g} to "
+                f"{first.wavelength[-1]:g} Å); give the line's observed wavelength in air"
+            )
+    if any(each.wavelength.size != first.wavelength.size for each in spectra[1:]) or any(
+        not np.array_equal(each.wavelength, first.wavelength) for each in spectra[1:]
+    ):
+        raise DataError("fit_many: the spectra do not share one wavelength grid; fit them one by one")
+    samples = Samples.of(spectra)
+    lower = np.array([minimum_sigma(each) for each in spectra])[which]
+    fits = _best_widths(samples, which, wavelengths, lower, window, sigma_max, absorption)
+    return _line_fits(spectra, samples, which, wavelengths, fits)
+
+
+def _half_window(sigma: np.ndarray, window: float | None) -> np.ndarray:
+    if window is not None:
+        return np.full(np.shape(sigma), float(window))
+    return np.maximum(MIN_HALF_WINDOW, WINDOW_SIGMAS * sigma)
+
+
+def _best_widths(
+    samples: Samples,
+    which: np.ndarray,
+    wavelengths: np.ndarray,
+    lower: np.ndarray,
+    window: float | None,
+    sigma_max: float,
+    absorption: bool | None,
+) -> GaussianFits:
+    """Start every fit from the width and offset of largest signal to noise, then refine with a window to match."""
+    n = wavelengths.size
+    widths = [width for width in START_WIDTHS if width <= sigma_max] or [sigma_max]
+    best = np.full(n, -np.inf)
+    center = wavelengths.copy()
+    sigma = np.full(n, widths[0])
+    for width in widths:
+        reach = max(6.0, width)
+        for_offset = np.linspace(-reach, reach, 7)
+        trial = wavelengths[:, None] + for_offset
+        half = float(_half_window(np.array(width), window))
+        part = gather(samples, which, wavelengths, np.full(n, half + reach))
+        area, area_err = linear_amplitudes(part, trial, width)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score = area / area_err
+        if absorption is None:
+            score = np.abs(score)
+        elif absorption:
+            score = -score
+        score = np.where(np.isfinite(score), score, -np.inf)
+        place = np.argmax(score, axis=1)
+        value = score[np.arange(n), place]
+        better = value > best
+        best = np.where(better, value, best)
+        center = np.where(better, trial[np.arange(n), place], center)
+        sigma = np.where(better, width, sigma)
+    sigma = np.maximum(sigma, lower * 1.05)
+    fits: GaussianFits | None = None
+    pending = np.arange(n)
+    for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
+        half = _half_window(sigma[pending], window)
+        reach = np.maximum(8.0, sigma[pending])
+        part = gather(samples, which[pending], center[pending], half)
+        found = fit_gaussians(
+            part,
+            center[pending],
+            sigma[pending],
+            center_low=wavelengths[pending] - reach,
+            center_high=wavelengths[pending] + reach,
+            sigma_low=lower[pending],
+            sigma_high=np.minimum(sigma_max, half / 2.0),
+            absorption=absorption,
+        )
+        fits = found if fits is None else fits.replaced(pending, found)
+        if window is not None:
+            break
+        changed = np.abs(_half_window(found.sigma, None) / half - 1.0) > 0.3
+        if not np.any(changed):
+            break
+        pending = pending[changed]
+        sigma[pending] = fits.sigma[pending]
+        center[pending] = fits.center[pending]
+    assert fits is not None
+    return fits
+
+
+def _line_fits(
+    spectra: Sequence[Spectrum],
+    samples: Samples,
+    which: np.ndarray,
+    wavelengths: np.ndarray,
+    fits: GaussianFits,
+) -> list[LineFit]:
+    """Turn arrays of fits into LineFit objects, with what is doubtful in words."""
+    grid = samples.wavelength
+    in_sky = sky_mask(fits.center)
+    out = []
+    for i, row in enumerate(which):
+        spectrum = spectra[row]
+        if fits.n_samples[i] < MIN_SAMPLES or not np.isfinite(fits.flux[i]):
+            out.append(
+                LineFit(
+                    float(wavelengths[i]), NAN, NAN, NAN, NAN, NAN,
+                    n_samples=int(fits.n_samples[i]), flags=("too few samples to fit",),
+                )
+            )  # fmt: skip
+            continue
+        center, sigma = float(fits.center[i]), float(fits.sigma[i])
+        flags = []
+        if fits.at_low[i]:
+            flags.append("width at the instrument limit")
+        if fits.at_high[i]:
+            flags.append("width at the upper limit")
+        if fits.at_center[i]:
+            flags.append("centre at the edge of the search")
+        if not fits.converged[i]:
+            flags.append("fit not converged")
+        if not spectrum.has_error:
+            flags.append("no errors given: errors from the scatter")
+        low, high = np.searchsorted(grid, (center - 3.0 * sigma, center + 3.0 * sigma))
+        if not np.all(samples.good[row, low:high]):
+            flags.append("beside a masked sample")
+        if center - 2.0 * sigma < grid[0] or center + 2.0 * sigma > grid[-1]:
+            flags.append("at the edge of the spectrum")
+        if in_sky[i]:
+            flags.append("in a strong sky line")
+        out.append(
+            LineFit(
+                center=center,
+                sigma=sigma,
+                flux=float(fits.flux[i]) * FLUX_UNIT,
+                continuum=float(fits.continuum[i]),
+                snr=float(fits.snr[i]),
+                chi2=float(fits.chi2[i]),
+                center_err=float(fits.center_err[i]),
+                sigma_err=float(fits.sigma_err[i]),
+                flux_err=float(fits.flux_err[i]) * FLUX_UNIT,
+                continuum_err=float(fits.continuum_err[i]),
+                n_samples=int(fits.n_samples[i]),
+                flags=tuple(flags),
+            )
+        )
+    return out
+
+
+def forced_flux(
+    spectrum: Spectrum, centers: ArrayLike, sigma: ArrayLike, *, subtract: Sequence[LineFit] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Line fluxes at given places with a given width: only the height and the local continuum are free.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    centers : array_like, shape (m,)
+        Å in air; may lie outside the spectrum.
+    sigma : array_like, shape (m,) or scalar
+        Gaussian σ in Å.
+    subtract : sequence of LineFit
+        Lines (without their continuum) taken off first, so that their wings do not count.
+
+    Returns
+    -------
+    flux, flux_err : array, shape (m,)
+        erg/s/cm², negative in absorption; NaN where less than half of the line is covered by good samples.
+    """
+    places = np.atleast_1d(np.asarray(centers, dtype=float))
+    widths = np.broadcast_to(np.asarray(sigma, dtype=float), places.shape)
+    samples = Samples.of([spectrum])
+    for each in subtract:
+        if np.isfinite(each.flux):
+            samples.flux[0] -= each.model(samples.wavelength) - each.continuum
+    part = gather(samples, np.zeros(places.size, int), places, _half_window(widths, None))
+    area, area_err = linear_amplitudes(part, places[:, None], widths[:, None, None])
+    area, area_err = area[:, 0], area_err[:, 0]
+    # what share of the line the good samples see
+    t = (part.wavelength - places[:, None]) / widths[:, None]
+    seen = np.sum(np.exp(-0.5 * t**2) * (part.ivar > 0) * part.step, axis=1) / (widths * np.sqrt(2.0 * np.pi))
+    usable = (seen > 0.5) & np.isfinite(area_err)
+    return np.where(usable, area, np.nan) * FLUX_UNIT, np.where(usable, area_err, np.nan) * FLUX_UNIT

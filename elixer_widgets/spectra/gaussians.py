@@ -1,0 +1,260 @@
+"""Many Gaussians on constant continua, fitted at once: the arithmetic below the line fits, on plain arrays.
+
+Shapes: `b` fits, `w` samples in a window. The parameters are area, centre, σ and continuum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from elixer_widgets.detection import Spectrum
+
+ROOT_2PI = float(np.sqrt(2.0 * np.pi))
+MAX_STEPS = 40
+TOLERANCE = 1e-6
+"""A fit has converged when a step lowers χ² by less than this fraction."""
+
+
+@dataclass
+class Samples:
+    """Spectra on one grid: `wavelength` (n,), `flux` and `ivar` (s, n), zero weight where masked."""
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    ivar: np.ndarray
+    weighted: np.ndarray
+    step: np.ndarray
+
+    @classmethod
+    def of(cls, spectra: Sequence[Spectrum]) -> Samples:
+        """Stack spectra; those without errors weigh all good samples alike."""
+        good = np.array([each.good for each in spectra])
+        flux = np.where(good, np.array([each.flux for each in spectra]), 0.0)
+        weighted = np.array([each.has_error for each in spectra])
+        error = np.where(good & weighted[:, None], np.array([each.error for each in spectra]), 1.0)
+        wavelength = np.asarray(spectra[0].wavelength)
+        return cls(wavelength, flux, np.where(good, error**-2.0, 0.0), weighted, np.gradient(wavelength))
+
+    @property
+    def good(self) -> np.ndarray:
+        """Boolean, shape (s, n)."""
+        return self.ivar > 0
+
+
+@dataclass
+class Windows:
+    """Windows cut out of Samples, all of shape (b, w), with zero weight outside; `weighted` is (b,)."""
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    ivar: np.ndarray
+    step: np.ndarray
+    weighted: np.ndarray
+
+
+@dataclass
+class GaussianFits:
+    """Fitted Gaussians, every field of shape (b,); fluxes in (flux density) x Å."""
+
+    flux: np.ndarray
+    center: np.ndarray
+    sigma: np.ndarray
+    continuum: np.ndarray
+    flux_err: np.ndarray
+    center_err: np.ndarray
+    sigma_err: np.ndarray
+    continuum_err: np.ndarray
+    snr: np.ndarray
+    chi2: np.ndarray
+    n_samples: np.ndarray
+    at_low: np.ndarray
+    at_high: np.ndarray
+    at_center: np.ndarray
+    converged: np.ndarray
+
+    def replaced(self, rows: np.ndarray, other: GaussianFits) -> GaussianFits:
+        """A copy in which `rows` are those of `other`."""
+        out = {}
+        for each in fields(self):
+            array = getattr(self, each.name).copy()
+            array[rows] = getattr(other, each.name)
+            out[each.name] = array
+        return GaussianFits(**out)
+
+
+def gather(samples: Samples, which: np.ndarray, centers: np.ndarray, half: np.ndarray) -> Windows:
+    """Cut windows of `half` Å on either side of `centers` (both (b,)) out of the spectra `which`."""
+    grid = samples.wavelength
+    first = np.searchsorted(grid, centers - half, side="left")
+    last = np.searchsorted(grid, centers + half, side="right")
+    width = max(1, int(np.max(last - first)))
+    index = first[:, None] + np.arange(width)
+    inside = index < last[:, None]
+    index = np.minimum(index, grid.size - 1)
+    rows = which[:, None]
+    return Windows(
+        grid[index],
+        samples.flux[rows, index],
+        np.where(inside, samples.ivar[rows, index], 0.0),
+        samples.step[index],
+        samples.weighted[which],
+    )
+
+
+def linear_amplitudes(part: Windows, centers: np.ndarray, sigma: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Areas of Gaussians of fixed centre and width, the continuum free, by linear least squares.
+
+    Parameters
+    ----------
+    part : Windows
+    centers : array, shape (b, k)
+        k trial centres a window.
+    sigma : float or array that broadcasts to (b, k, 1)
+
+    Returns
+    -------
+    area, area_err : array, shape (b, k)
+        NaN where the samples do not determine them. Without errors, `area_err` follows from the residuals.
+    """
+    t = (part.wavelength[:, None, :] - centers[:, :, None]) / sigma
+    g = np.exp(-0.5 * t**2) / (np.asarray(sigma) * ROOT_2PI)
+    w = part.ivar
+    gg = np.einsum("bkw,bkw,bw->bk", g, g, w)
+    g1 = np.einsum("bkw,bw->bk", g, w)
+    gy = np.einsum("bkw,bw->bk", g, w * part.flux)
+    s1 = np.sum(w, axis=1)[:, None]
+    sy = np.sum(w * part.flux, axis=1)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        determinant = gg * s1 - g1**2
+        determinant = np.where(determinant > 1e-9 * gg * s1, determinant, np.nan)
+        area = (gy * s1 - g1 * sy) / determinant
+        variance = s1 / determinant
+        if not np.all(part.weighted):
+            syy = np.sum(w * part.flux**2, axis=1)[:, None]
+            continuum = (sy - area * g1) / s1
+            chi2 = syy - area * gy - continuum * sy
+            dof = np.maximum(np.sum(w > 0, axis=1)[:, None] - 2, 1)
+            scatter = np.maximum(chi2, 0.0) / dof
+            variance = np.where(part.weighted[:, None], variance, variance * scatter)
+        return area, np.sqrt(variance)
+
+
+def _normal(p: np.ndarray, part: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """χ² (b,), JᵀWJ (b, 4, 4) and JᵀWr (b, 4) of the model at `p` (b, 4)."""
+    area, center, sigma, continuum = p.T[:, :, None]
+    t = (part.wavelength - center) / sigma
+    g = np.exp(-0.5 * t * t) / (sigma * ROOT_2PI)
+    root = np.sqrt(part.ivar)
+    slope = area * g / sigma
+    jacobian = np.stack([g, slope * t, slope * (t * t - 1.0), np.ones_like(g)], axis=1) * root[:, None, :]
+    residual = (part.flux - area * g - continuum) * root
+    chi2 = np.einsum("bw,bw->b", residual, residual)
+    hessian = jacobian @ jacobian.transpose(0, 2, 1)
+    gradient = (jacobian @ residual[:, :, None])[:, :, 0]
+    return chi2, hessian, gradient
+
+
+def _solve(hessian: np.ndarray, gradient: np.ndarray, damping: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Damped Newton step (b, 4), zero for parameters that are not `free`; scaled so that units do not matter."""
+    diagonal = np.einsum("bii->bi", hessian)
+    scale = np.where(free & (diagonal > 0), np.sqrt(np.maximum(diagonal, 1e-300)), np.inf)
+    scaled = hessian / (scale[:, :, None] * scale[:, None, :])
+    rows = np.arange(4)
+    scaled[:, rows, rows] = 1.0 + damping[:, None]
+    step = np.linalg.solve(scaled, (gradient / scale)[:, :, None])[:, :, 0]
+    return step / scale
+
+
+def fit_gaussians(
+    part: Windows,
+    center: np.ndarray,
+    sigma: np.ndarray,
+    *,
+    center_low: np.ndarray,
+    center_high: np.ndarray,
+    sigma_low: np.ndarray,
+    sigma_high: np.ndarray,
+    absorption: bool | None = None,
+) -> GaussianFits:
+    """Least-squares fits from the starting values `center` and `sigma` (b,), within bounds (b,).
+
+    Levenberg-Marquardt (Marquardt 1963, J. SIAM 11, 431) with the analytic Jacobian; a parameter that a step would
+    carry over its bound stops there and is left out of the next step while the gradient points outwards.
+    """
+    b = center.size
+    n_samples = np.sum(part.ivar > 0, axis=1)
+    sigma_high = np.maximum(sigma_high, sigma_low * 1.001)
+    area_low = np.full(b, 0.0 if absorption is False else -np.inf)
+    area_high = np.full(b, 0.0 if absorption is True else np.inf)
+    low = np.stack([area_low, center_low, sigma_low, np.full(b, -np.inf)], axis=1)
+    high = np.stack([area_high, center_high, sigma_high, np.full(b, np.inf)], axis=1)
+    sigma = np.clip(sigma, sigma_low, sigma_high)
+    center = np.clip(center, center_low, center_high)
+    area, _ = linear_amplitudes(part, center[:, None], sigma[:, None, None])
+    total = np.sum(part.ivar, axis=1)
+    safe = np.where(total > 0, total, 1.0)
+    start = np.where(np.isfinite(area[:, 0]), area[:, 0], 0.0)
+    t = (part.wavelength - center[:, None]) / sigma[:, None]
+    line = np.exp(-0.5 * t * t) / (sigma[:, None] * ROOT_2PI)
+    level = np.sum(part.ivar * (part.flux - start[:, None] * line), axis=1) / safe
+    p = np.clip(np.stack([start, center, sigma, level], axis=1), low, high)
+    damping = np.full(b, 1e-3)
+    converged = n_samples < 1
+    chi2, hessian, gradient = _normal(p, part)
+    for _ in range(MAX_STEPS):
+        free = ~(((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0)))
+        step = _solve(hessian, gradient, damping, free)
+        trial = np.clip(p + step, low, high)
+        trial_chi2, trial_hessian, trial_gradient = _normal(trial, part)
+        better = (trial_chi2 <= chi2) & ~converged
+        small = (chi2 - trial_chi2) <= TOLERANCE * (chi2 + 1e-12)
+        done = (better & small) | (damping > 1e8)
+        p = np.where(better[:, None], trial, p)
+        hessian = np.where(better[:, None, None], trial_hessian, hessian)
+        gradient = np.where(better[:, None], trial_gradient, gradient)
+        chi2 = np.where(better, trial_chi2, chi2)
+        damping = np.where(better, damping * 0.1, damping * 10.0)
+        converged |= done
+        if converged.all():
+            break
+    return _finished(p, chi2, hessian, part, low, high, n_samples, converged)
+
+
+def _finished(
+    p: np.ndarray,
+    chi2: np.ndarray,
+    hessian: np.ndarray,
+    part: Windows,
+    low: np.ndarray,
+    high: np.ndarray,
+    n_samples: np.ndarray,
+    converged: np.ndarray,
+) -> GaussianFits:
+    """Errors, signal to noise and limits reached."""
+    dof = np.maximum(n_samples - 4, 1)
+    reduced = chi2 / dof
+    diagonal = np.sqrt(np.maximum(np.einsum("bii->bi", hessian), 1e-300))
+    scaled = hessian / (diagonal[:, :, None] * diagonal[:, None, :])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        usable = np.linalg.det(scaled) > 1e-12
+        scaled[~usable] = np.eye(4)
+        variance = np.einsum("bii->bi", np.linalg.inv(scaled)) / diagonal**2
+        variance[~usable] = np.nan
+        scatter = np.where(part.weighted, 1.0, reduced)
+        error = np.sqrt(variance * scatter[:, None])
+        area, center, sigma, continuum = p.T
+        # hessian[:, 0, 0] is Σ(g/error)², so this is the matched filter's signal to noise
+        snr = np.abs(area) * np.sqrt(hessian[:, 0, 0] / np.maximum(scatter, 1e-300))
+    few = n_samples < 5
+    flux = np.where(few, np.nan, area)
+    close = 1e-6
+    return GaussianFits(
+        flux, center, sigma, continuum,
+        error[:, 0], error[:, 1], error[:, 2], error[:, 3],
+        snr, reduced, n_samples,
+        sigma <= low[:, 2] * (1 + close), sigma >= high[:, 2] * (1 - close),
+        (center <= low[:, 1] + close) | (center >= high[:, 1] - close), converged,
+    )  # fmt: skip
