@@ -1,0 +1,374 @@
+"""The imaging row: fibers on the sky, the line-flux map, and one cutout a band with its aperture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.detection import Cutout, Fiber
+from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.imaging.sources import SourceEllipse
+from elixer_widgets.reports import layout
+from elixer_widgets.reports.canvas import Canvas, wrap
+from elixer_widgets.reports.colors import BLACK, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
+from elixer_widgets.reports.derived import plae_for
+from elixer_widgets.reports.layout import Box, cutout_box
+from elixer_widgets.reports.stretch import IMAGE_CONTRAST, grey, zscale
+from elixer_widgets.reports.wording import plae, shorten
+
+FIELD = 9.0  # arcsec, side of a panel
+SEARCH = 3.0  # arcsec, half side of the search box
+TARGET_HALF = 0.375  # arcsec, half side of a catalogue square
+RIM_RADIUS = 0.85  # arcsec, dashed circle of a fiber on the rim of its IFU
+SLOTS = len(layout.CUTOUT_LEFTS)
+BAND_GROUPS = (
+    ("u",), ("g", "v", "F435W"), ("r", "F606W"), ("i", "F775W", "F814W"), ("z", "F090W"), ("y", "F105W", "F115W"),
+    ("J", "F125W"), ("F140W", "F150W"), ("H", "F160W"),
+)  # fmt: skip
+STACK_SAMPLES = 90
+
+
+@dataclass(frozen=True)
+class View:
+    """How the sky lies in a square panel: `step` is page pixels per arcsec; `east`, `north` are unit vectors (page)."""
+
+    box: Box
+    ra: float
+    dec: float
+    step: float
+    east: tuple[float, float]
+    north: tuple[float, float]
+
+    def place(self, east: float, north: float) -> tuple[float, float]:
+        """Page pixel of an offset in arcsec."""
+        x, y = self.box.center
+        return (
+            x + self.step * (east * self.east[0] + north * self.north[0]),
+            y + self.step * (east * self.east[1] + north * self.north[1]),
+        )
+
+    def sky(self, ra: float, dec: float) -> tuple[float, float]:
+        """Page pixel of a position in degrees (plane approximation, good to 1e-4 arcsec over these fields)."""
+        turn = (ra - self.ra + 180.0) % 360.0 - 180.0
+        return self.place(turn * 3600.0 * math.cos(math.radians(self.dec)), (dec - self.dec) * 3600.0)
+
+    def inside(self, point: tuple[float, float], margin: float = 0.0) -> bool:
+        """Whether a page pixel lies in the panel."""
+        box = self.box.inset(margin)
+        return box.left <= point[0] <= box.right and box.top <= point[1] <= box.bottom
+
+    def ellipse(self, ra: float, dec: float, major: float, minor: float, angle: float) -> np.ndarray:
+        """Outline (page pixels) of an ellipse of semi-axes in arcsec, `angle` degrees east of north."""
+        center = self.sky(ra, dec)
+        turn = math.radians(angle)
+        phase = np.linspace(0.0, 2.0 * np.pi, 73)
+        along, across = major * np.cos(phase), minor * np.sin(phase)
+        north = along * math.cos(turn) - across * math.sin(turn)
+        east = along * math.sin(turn) + across * math.cos(turn)
+        return np.column_stack(
+            [
+                center[0] + self.step * (east * self.east[0] + north * self.north[0]),
+                center[1] + self.step * (east * self.east[1] + north * self.north[1]),
+            ]
+        )
+
+
+def plain_view(box: Box, ra: float, dec: float) -> View:
+    """North up, east to the left."""
+    return View(box, ra, dec, box.width / FIELD, (-1.0, 0.0), (0.0, -1.0))
+
+
+def native_view(box: Box, cutout: Cutout, ra: float, dec: float) -> View:
+    """The orientation of the image's own pixels."""
+    x0, y0 = cutout.pixel(ra, dec)
+    small = 1.0 / 3600.0
+    xe, ye = cutout.pixel(ra + small / math.cos(math.radians(dec)), dec)
+    xn, yn = cutout.pixel(ra, dec + small)
+
+    def unit(dx: float, dy: float) -> tuple[float, float]:
+        length = math.hypot(dx, dy) or 1.0
+        return dx / length, -dy / length  # page y runs downwards
+
+    return View(box, ra, dec, box.width / FIELD, unit(xe - x0, ye - y0), unit(xn - x0, yn - y0))
+
+
+def cropped(cutout: Cutout, ra: float, dec: float, side: float = FIELD) -> np.ndarray:
+    """The square of `side` arcsec about a position in native pixels; NaN where the image has none.
+
+    The square is as large as whole pixels allow and centred to within half a pixel.
+    """
+    count = max(2, round(side / cutout.pixel_scale))
+    x, y = cutout.pixel(ra, dec)
+    left, bottom = round(x - (count - 1) / 2), round(y - (count - 1) / 2)
+    out = np.full((count, count), np.nan)
+    ny, nx = cutout.data.shape
+    x0, x1 = max(left, 0), min(left + count, nx)
+    y0, y1 = max(bottom, 0), min(bottom + count, ny)
+    if x1 > x0 and y1 > y0:
+        out[y0 - bottom : y1 - bottom, x0 - left : x1 - left] = cutout.data[y0:y1, x0:x1]
+    return out
+
+
+def picture(data: np.ndarray) -> np.ndarray:
+    """8-bit picture of a cutout: zscale of its inner two thirds, dark = bright."""
+    ny, nx = data.shape
+    inner = data[int(0.17 * ny) : max(int(0.83 * ny), 1), int(0.17 * nx) : max(int(0.83 * nx), 1)]
+    use = inner if np.isfinite(inner).any() else data
+    return grey(data, zscale(use, IMAGE_CONTRAST))
+
+
+def band_order(band: str) -> int:
+    """Where a band belongs in the row, blue first."""
+    for number, group in enumerate(BAND_GROUPS):
+        if band in group:
+            return number
+    return len(BAND_GROUPS)
+
+
+def chosen_cutouts(cutouts: tuple[Cutout, ...], places: int) -> list[int]:
+    """Indices of the cutouts shown: the deepest usable of each filter group, blue to red, at most `places`."""
+    best: dict[object, int] = {}
+    for index, cutout in enumerate(cutouts):
+        if not cutout.usable:
+            continue
+        group = band_order(cutout.band)
+        key: object = group if group < len(BAND_GROUPS) else cutout.band
+        depth = cutout.depth if np.isfinite(cutout.depth) else -np.inf
+        old = best.get(key)
+        old_depth = -np.inf if old is None or not np.isfinite(cutouts[old].depth) else cutouts[old].depth
+        if old is None or depth > old_depth:
+            best[key] = index
+    return sorted(best.values(), key=lambda i: band_order(cutouts[i].band))[:places]
+
+
+def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
+    """Under a cutout: magnitude or limit, aperture radius, and P(LAE)/P(OII) from it."""
+    if growth.is_limit and np.isfinite(growth.limit):
+        first = f"> {growth.limit:.1f} (2σ)"
+    elif np.isfinite(growth.mag):
+        first = f"m {growth.mag:.2f}" + (f"±{growth.mag_err:.2f}" if np.isfinite(growth.mag_err) else "")
+    else:
+        first = "not measured"
+    if np.isfinite(growth.radius):
+        first += f'  r {growth.radius:.1f}"' + (" (person)" if growth.by_person else "")
+    lines = [first]
+    ratio = plae_for(interpretation, f"aperture {growth.band}")
+    if ratio is not None:
+        lines.append(f"P(LAE)/P(OII): {plae(ratio)}")
+    elif growth.note:
+        lines.append(shorten(growth.note, 42))
+    return lines
+
+
+def row_title(interpretation: Interpretation) -> str:
+    """Over the row: surveys, number of matches, ratios from the apertures."""
+    measurements = interpretation.measurements
+    surveys = list(dict.fromkeys(c.survey for c in measurements.cutouts if c.survey))
+    text = "/".join(surveys) or ("Own images" if measurements.cutouts else "Imaging")
+    text += f' : Possible Matches = {len(measurements.matches)} (within {SEARCH:g}")'
+    for growth in measurements.growths:
+        ratio = plae_for(interpretation, f"aperture {growth.band}")
+        if ratio is not None and growth.band in ("g", "r", "F606W"):
+            text += f"  P(LAE)/P(OII): {plae(ratio)} ({growth.band})"
+    return text
+
+
+def draw_imaging(canvas: Canvas, interpretation: Interpretation) -> int:
+    """Draw the row; returns the first free slot (7 if none)."""
+    measurements = interpretation.measurements
+    detection = measurements.detection
+    canvas.text(
+        layout.MARGIN_LEFT, layout.IMAGING_TITLE_Y, shorten(row_title(interpretation), 160), 11, family="mono"
+    )
+    if not (np.isfinite(detection.ra) and np.isfinite(detection.dec)):
+        reason = "no position came with this spectrum"
+        for slot, what in enumerate(("Fiber positions", "Line-flux map", "Images")):
+            canvas.not_available(cutout_box(slot), what, reason)
+        return 3
+    shown = chosen_cutouts(measurements.cutouts, SLOTS - 2)
+    _draw_fiber_positions(canvas, interpretation)
+    _title(canvas, 1, "Line-flux map")
+    why = "not made yet" if detection.fibers else "no fiber data came with this spectrum"
+    canvas.not_available(cutout_box(1), "Line-flux map", why)
+    for slot, index in enumerate(shown, start=2):
+        _draw_band(canvas, slot, index, interpretation)
+    if shown:
+        return 2 + len(shown)
+    notes = detection.imaging.notes or measurements.notes
+    canvas.not_available(cutout_box(2), "Images", "; ".join(notes) or "no image covers this position")
+    return 3
+
+
+def _title(canvas: Canvas, slot: int, text: str) -> None:
+    box = cutout_box(slot)
+    canvas.text(box.center[0], box.top - 18, shorten(text, 30), 10, align="center")
+
+
+def _compass(canvas: Canvas, view: View) -> None:
+    """Search box turned to north, letters N and E, centre, and a bar of two arcsec."""
+    corners = [view.place(e, n) for e, n in ((-SEARCH, -SEARCH), (SEARCH, -SEARCH), (SEARCH, SEARCH), (-SEARCH, SEARCH))]
+    canvas.polygon(corners, edge=WARNING, width=0.9, clip=view.box)
+    for letter, at in (("N", view.place(0, 1.28 * SEARCH)), ("E", view.place(1.28 * SEARCH, 0))):
+        canvas.text(*at, letter, 9, color=WARNING, align="center", bold=True, halo=True)
+    x, y = view.box.left + 10, view.box.bottom - 10
+    canvas.lines([[(x, y), (x + 2 * view.step, y)]], BLACK, 2.0)
+    canvas.text(x + view.step, y - 11, '2"', 7.5, align="center", halo=True)
+
+
+def _reticle(canvas: Canvas, view: View) -> None:
+    """Four arms around the position."""
+    x, y = view.box.center
+    near, far = 0.05 * view.box.width, 0.15 * view.box.width
+    arms = [[(x + sx * near, y + sy * near), (x + sx * far, y + sy * far)] for sx, sy in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    canvas.lines(arms, WARNING, 1.0)
+
+
+def _axis(canvas: Canvas, view: View) -> None:
+    """Ticks in arcsec from the position, positive towards north and east, for a view with north up."""
+    box, marks = view.box, []
+    for value in (-4, -2, 0, 2, 4):
+        x, y = view.place(value, value)
+        marks += [[(x, box.bottom), (x, box.bottom + 5)], [(box.left - 5, y), (box.left, y)]]
+        text = str(value).replace("-", "−")
+        canvas.text(x, box.bottom + 8, text, 7.5, align="center", vertical="top")
+        canvas.text(box.left - 8, y, text, 7.5, align="right")
+    canvas.lines(marks, BLACK, 0.8)
+
+
+def stack(cutouts: tuple[Cutout, ...], ra: float, dec: float) -> np.ndarray | None:
+    """All bands laid over one another on a grid with north up (nearest pixel), for the eye only.
+
+    Each band is put on the scale of its own noise first. None without an image.
+    """
+    half = FIELD / 2 * (1 - 1 / STACK_SAMPLES)
+    offsets = np.linspace(-half, half, STACK_SAMPLES)
+    east, north = np.meshgrid(-offsets, offsets)
+    sky_ra = ra + east / 3600.0 / math.cos(math.radians(dec))
+    sky_dec = dec + north / 3600.0
+    layers = []
+    for cutout in cutouts:
+        if not cutout.usable:
+            continue
+        x, y = cutout.wcs.celestial.world_to_pixel_values(sky_ra, sky_dec)
+        column, row = np.rint(x), np.rint(y)
+        ny, nx = cutout.data.shape
+        inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+        layer = np.full(east.shape, np.nan)
+        layer[inside] = cutout.data[row[inside].astype(int), column[inside].astype(int)]
+        finite = layer[np.isfinite(layer)]
+        if finite.size:
+            middle = np.median(finite)
+            noise = 1.4826 * np.median(np.abs(finite - middle)) or 1.0
+            layers.append((layer - middle) / noise)
+    if not layers:
+        return None
+    cube = np.array(layers)
+    count = np.isfinite(cube).sum(axis=0)
+    return np.where(count > 0, np.nansum(cube, axis=0) / np.sqrt(np.maximum(count, 1)), np.nan)
+
+
+def _draw_fiber_positions(canvas: Canvas, interpretation: Interpretation) -> None:
+    """The stacked image with the fibers, numbered by weight."""
+    measurements = interpretation.measurements
+    detection = measurements.detection
+    box = cutout_box(0)
+    view = plain_view(box, detection.ra, detection.dec)
+    image = stack(measurements.cutouts, detection.ra, detection.dec)
+    _title(canvas, 0, "Fiber Positions" if image is not None else "Relative Fiber Positions")
+    if image is None and not detection.fibers:
+        canvas.not_available(box, "Fiber positions", detection.not_available.get("fibers", "no fiber data"))
+        return
+    if image is None:
+        canvas.rectangle(box, face="#ececec")
+    else:
+        canvas.image(picture(image), box)
+    canvas.rectangle(box, edge=BLACK, width=0.9)
+    _compass(canvas, view)
+    x, y = box.center
+    canvas.lines([[(x - 7, y), (x + 7, y)], [(x, y - 7), (x, y + 7)]], WARNING, 1.2)
+    for rank in range(len(detection.fibers) - 1, -1, -1):
+        _draw_fiber(canvas, view, detection.fibers[rank], rank, measurements.excluded_fibers)
+    _axis(canvas, view)
+    canvas.text(box.center[0], box.bottom + 34, "arcsec (east left)" if detection.fibers else "no fiber data", 8, align="center", vertical="top")
+
+
+def _draw_fiber(canvas: Canvas, view: View, fiber: Fiber, rank: int, excluded: tuple[str, ...]) -> None:
+    """One fiber to scale; dashed ring on the rim of the IFU, dotted if switched off."""
+    if not (np.isfinite(fiber.ra) and np.isfinite(fiber.dec)):
+        return
+    radius, top = Fiber.DIAMETER / 2, rank < 4
+    off = fiber.fiber_id in excluded
+    color = fiber_color(rank)
+    canvas.polygon(
+        view.ellipse(fiber.ra, fiber.dec, radius, radius, 0), edge=color, width=1.8 if top else 0.9,
+        alpha=1.0 if top else 0.7, dashes=(0, (1, 1.5)) if off else "-", clip=view.box,
+    )  # fmt: skip
+    if fiber.on_ifu_edge:
+        ring = view.ellipse(fiber.ra, fiber.dec, RIM_RADIUS, RIM_RADIUS, 0)
+        canvas.polygon(ring, edge=color, width=0.8, dashes=(0, (3, 2)), clip=view.box)
+    if top:
+        x, y = view.sky(fiber.ra, fiber.dec)
+        at = (x - 0.6 * radius * view.step, y - 0.6 * radius * view.step)
+        if view.inside(at, 8):
+            canvas.text(*at, str(rank + 1), 7, color=color, align="center", bold=True, halo=True)
+
+
+def _draw_band(canvas: Canvas, slot: int, index: int, interpretation: Interpretation) -> None:
+    """One image with its aperture, sources, catalogue squares, search box."""
+    measurements = interpretation.measurements
+    detection, cutout = measurements.detection, measurements.cutouts[index]
+    box = cutout_box(slot)
+    view = native_view(box, cutout, detection.ra, detection.dec)
+    canvas.image(picture(cropped(cutout, detection.ra, detection.dec)), box)
+    canvas.rectangle(box, edge=BLACK, width=0.9)
+    depth = f"({cutout.depth:.1f})" if np.isfinite(cutout.depth) else ""
+    _title(canvas, slot, f"{cutout.survey[:14]}{depth} {cutout.band}".strip())
+    for source in measurements.sources:
+        if source.band == cutout.band and source.survey == cutout.survey:
+            _draw_source(canvas, view, source)
+    growth = measurements.growths[index] if index < len(measurements.growths) else None
+    if growth is not None and np.isfinite(growth.radius):
+        ring = view.ellipse(growth.ra, growth.dec, growth.radius, growth.radius, 0)
+        canvas.polygon(ring, edge=BLACK, width=2.6, alpha=0.6, clip=box)
+        canvas.polygon(ring, edge=GOLD, width=1.6, clip=box)
+    for match in measurements.matches:
+        _draw_target(canvas, view, match.object.ra, match.object.dec, match.rank)
+    _reticle(canvas, view)
+    _compass(canvas, view)
+    if np.isfinite(cutout.psf_fwhm) and 0.1 < cutout.psf_fwhm < 4.0:
+        radius = 0.5 * cutout.psf_fwhm * view.step
+        x, y = box.right - 12 - radius, box.bottom - 12 - radius
+        phase = np.linspace(0, 2 * np.pi, 37)
+        disc = np.column_stack([x + radius * np.cos(phase), y + radius * np.sin(phase)])
+        canvas.polygon(disc, edge=BLACK, face="white", width=0.8, alpha=0.8)
+    lines = ["no aperture was measured"] if growth is None else caption(growth, interpretation)
+    if cutout.note:
+        lines += wrap(cutout.note, 42)[:1]
+    canvas.text(box.center[0], box.bottom + 12, "\n".join(lines[:3]), 8, align="center", vertical="top")
+
+
+def _draw_source(canvas: Canvas, view: View, source: SourceEllipse) -> None:
+    """A source's Kron ellipse: gold if it is the one chosen, else dashed white on grey."""
+    if not (np.isfinite(source.major) and np.isfinite(source.minor)):
+        return
+    angle = source.position_angle if np.isfinite(source.position_angle) else 0.0
+    outline = view.ellipse(source.ra, source.dec, source.major, source.minor, angle)
+    if source.selected:
+        canvas.polygon(outline, edge=GOLD, width=1.2, dashes=(0, (4, 2)), clip=view.box)
+    else:
+        canvas.polygon(outline, edge=GREY, width=1.6, alpha=0.7, clip=view.box)
+        canvas.polygon(outline, edge="white", width=1.0, dashes=(0, (3, 2)), clip=view.box)
+
+
+def _draw_target(canvas: Canvas, view: View, ra: float, dec: float, rank: int) -> None:
+    """A catalogue object's square in its colour; white beyond the third."""
+    x, y = view.sky(ra, dec)
+    half = TARGET_HALF * view.step
+    known = 1 <= rank <= len(TARGET_COLORS)
+    canvas.rectangle(
+        Box(x - half, y - half, x + half, y + half), edge=TARGET_COLORS[rank - 1] if known else "white",
+        width=1.6 if known else 0.9, alpha=1.0 if known else 0.7, clip=view.box,
+    )  # fmt: skip

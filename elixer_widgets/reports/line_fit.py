@@ -1,0 +1,68 @@
+"""The line enlarged: points with errors and the fitted Gaussian."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.reports import layout
+from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
+from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
+from elixer_widgets.detection import Spectrum
+
+HALF_WINDOW = 45.6
+"""Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""
+
+FLUX_UNIT = "10⁻¹⁷ erg s⁻¹ cm⁻² Å⁻¹"
+
+
+def flux_limits(spectrum: Spectrum, center: float) -> tuple[float, float]:
+    """y limits of the line panel: flux ± error of the central half, 0 always inside, 8 % to spare."""
+    near = spectrum.good & (np.abs(spectrum.wavelength - center) <= HALF_WINDOW / 2)
+    if not near.any():
+        near = spectrum.good
+    if not near.any():
+        return -1.0, 1.0
+    flux = np.asarray(spectrum.flux)[near]
+    error = np.nan_to_num(np.asarray(spectrum.error)[near]) if spectrum.has_error else np.zeros(flux.shape)
+    low, high = min(0.0, float((flux - error).min())), max(0.0, float((flux + error).max()))
+    spare = 0.08 * (high - low or 1.0)
+    return low - spare, high + spare
+
+
+def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
+    """Draw the line panel."""
+    measurements = interpretation.measurements
+    spectrum, line = measurements.detection.spectrum, measurements.line
+    center = line.center if np.isfinite(line.center) else measurements.detection.wavelength
+    if not np.isfinite(center):
+        canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")
+        return
+    xlim = (center - HALF_WINDOW, center + HALF_WINDOW)
+    panel = Panel(canvas, layout.LINE_FIT, xlim, flux_limits(spectrum, center))
+    panel.curve(np.array(xlim), np.zeros(2), GREY, 0.7)
+    shown = (spectrum.wavelength >= xlim[0]) & (spectrum.wavelength <= xlim[1]) & spectrum.good
+    wave, flux = np.asarray(spectrum.wavelength)[shown], np.asarray(spectrum.flux)[shown]
+    if spectrum.has_error:
+        error = np.asarray(spectrum.error)[shown]
+        bars = np.stack(
+            [
+                np.column_stack([panel.x(wave), panel.y(flux - error)]),
+                np.column_stack([panel.x(wave), panel.y(flux + error)]),
+            ],
+            axis=1,
+        )
+        canvas.lines(list(bars), BLUE, 1.0, clip=panel.box)
+    canvas.dots(panel.x(wave), panel.y(flux), BLUE, 20, clip=panel.box)
+    if np.isfinite(line.sigma) and line.sigma > 0 and np.isfinite(line.flux):
+        fine = np.arange(xlim[0], xlim[1], 0.2)
+        panel.curve(fine, line.model(fine), BLACK, 1.8, alpha=0.75)
+    panel.frame(nice_ticks(*xlim, 5), nice_ticks(*panel.ylim, 5))
+    canvas.text(panel.box.left, panel.box.top - 14, FLUX_UNIT, 8)
+    note = "" if spectrum.has_error else "no errors came with this spectrum"
+    said = list(dict.fromkeys([*line.flags, *([note] if note else [])]))
+    if said:
+        canvas.text(
+            panel.box.left, panel.box.bottom + 44, "\n".join(wrap("Fit: " + "; ".join(said), 62)[:2]), 8,
+            color=WARNING, vertical="top",
+        )  # fmt: skip

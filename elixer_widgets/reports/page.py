@@ -1,0 +1,132 @@
+"""The one-page report."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+from elixer_widgets._version import __version__
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.detection import DataError
+from elixer_widgets.reports import layout
+from elixer_widgets.reports.canvas import FORMATS, Canvas, wrap
+from elixer_widgets.reports.colors import GREY
+from elixer_widgets.reports.counterparts import draw_counterparts, draw_photo_z
+from elixer_widgets.reports.evidence import draw_evidence
+from elixer_widgets.reports.fibers import draw_ccd, draw_fibers
+from elixer_widgets.reports.header import draw_header
+from elixer_widgets.reports.imaging import draw_imaging
+from elixer_widgets.reports.line_fit import draw_line_fit
+from elixer_widgets.reports.spectrum import draw_spectrum
+from elixer_widgets.reports.text_block import draw_text_block
+from elixer_widgets.reports.wording import finite, shorten
+
+NOTES_CHARACTERS = 330
+
+
+def state(interpretation: Interpretation) -> dict[str, object]:
+    """What is needed to reopen this view: the detection, the identity and whatever a person changed."""
+    measurements = interpretation.measurements
+    detection, aperture = measurements.detection, measurements.aperture
+    return {
+        "detectid": int(detection.detectid),
+        "name": detection.label,
+        "release": detection.release,
+        "identity": interpretation.identity,
+        "z": round(float(interpretation.redshift), 6) if finite(interpretation.redshift) else None,
+        "chosen_by": interpretation.chosen_by,
+        "aperture": aperture.radius if aperture is not None else None,
+        "excluded_fibers": list(measurements.excluded_fibers),
+        "version": __version__,
+    }
+
+
+def metadata(interpretation: Interpretation) -> dict[str, str]:
+    """Document properties; `Keywords` holds `state` as JSON."""
+    detection = interpretation.measurements.detection
+    return {
+        "Title": f"ELiXer report {detection.label}",
+        "Subject": f"HETDEX detection {detection.label} at {detection.wavelength:.2f} Å",
+        "Author": f"ELiXer Widgets {__version__}",
+        "Creator": f"elixer_widgets {__version__}",
+        "Keywords": json.dumps(state(interpretation), ensure_ascii=False),
+    }
+
+
+def notes(interpretation: Interpretation) -> list[str]:
+    """What is missing or was remarked, once each, in the order in which it came."""
+    measurements = interpretation.measurements
+    detection = measurements.detection
+    said = [*detection.notes, *measurements.notes, *detection.imaging.notes, *detection.not_available.values()]
+    return list(dict.fromkeys(note for note in said if note))
+
+
+def draw_page(interpretation: Interpretation, made: datetime) -> Canvas:
+    """All panels on one page."""
+    canvas = Canvas()
+    draw_header(canvas, interpretation, made)
+    draw_text_block(canvas, interpretation)
+    draw_fibers(canvas, interpretation)
+    draw_ccd(canvas, interpretation)
+    draw_line_fit(canvas, interpretation)
+    draw_spectrum(canvas, interpretation)
+    free = draw_imaging(canvas, interpretation)
+    draw_evidence(canvas, interpretation, free)
+    draw_counterparts(canvas, interpretation)
+    draw_photo_z(canvas, interpretation)
+    remarks = notes(interpretation)
+    if remarks:
+        lines = wrap(shorten("Notes: " + "; ".join(remarks), 2 * NOTES_CHARACTERS - 20), NOTES_CHARACTERS)
+        canvas.text(layout.NOTES.left, layout.NOTES.center[1], "\n".join(lines[:2]), 7.5, color=GREY)
+    return canvas
+
+
+def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> Path:
+    """Write the one-page report.
+
+    Parameters
+    ----------
+    interpretation : Interpretation
+    path : str or path
+        Ends in .pdf (a vector page of 18 x 12.25 inches), .png (2700 x 1838 pixels), .jpg or .jpeg. The file appears
+        complete or not at all.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If the suffix names no format known here, or the folder does not exist.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(f"{target}: cannot write a report as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg")
+    if not target.parent.is_dir():
+        raise DataError(f"{target}: the folder {target.parent} does not exist; make it first")
+    made = datetime.now()
+    canvas = draw_page(interpretation, made)
+    handle, name = tempfile.mkstemp(suffix=suffix, prefix=f".{target.stem}_", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        canvas.save(temporary, metadata(interpretation), made)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def _umask() -> int:
+    """The process's file mode mask (there is no way to read it but to set it)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,77 @@
+"""From counts to 8-bit pictures. Pure arrays; knows neither the page nor matplotlib."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+CUTOUT_CONTRAST = 1.0
+IMAGE_CONTRAST = 0.25
+"""zscale contrasts of the ELiXer report: fiber cutouts, and images of the sky."""
+
+REJECTION = 2.5  # σ, of zscale, as in the ELiXer report
+SMOOTHING = (2.0, 1.0)  # σ in pixels along the fiber direction and along wavelength
+FLAT_LIMITS = (0.8, 1.2)
+BAD_FLAT = 0.7
+COSMIC_RGB = (51, 255, 59)
+BAD_FLAT_RGB = (255, 51, 51)
+
+
+def zscale(values: np.ndarray, contrast: float) -> tuple[float, float]:
+    """Display limits by the zscale rule of IRAF; (0, 1) where there is nothing to show."""
+    from astropy.visualization import ZScaleInterval
+
+    finite = np.asarray(values, float)[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    if finite.size < 30 or np.ptp(finite) == 0:
+        low, high = float(finite.min()), float(finite.max())
+    else:
+        low, high = ZScaleInterval(contrast=contrast, krej=REJECTION).get_limits(finite)
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
+
+
+def grey(values: np.ndarray, limits: tuple[float, float], *, inverted: bool = True) -> np.ndarray:
+    """8-bit RGB, shape (ny, nx, 3); `inverted` shows high counts dark. NaN becomes pale blue-grey."""
+    low, high = limits
+    array = np.asarray(values, float)
+    level = np.clip((np.nan_to_num(array, nan=low) - low) / (high - low), 0.0, 1.0)
+    shade = np.round(255 * (1.0 - level if inverted else level)).astype(np.uint8)
+    picture = np.repeat(shade[..., None], 3, axis=2)
+    picture[~np.isfinite(array)] = (226, 230, 238)
+    return picture
+
+
+def doubled(limits: tuple[float, float], factor: float) -> tuple[float, float]:
+    """The limits divided by `factor`, as the report does for its columns."""
+    return limits[0] / factor, limits[1] / factor
+
+
+def smooth(image: np.ndarray, cosmic: np.ndarray | None = None) -> np.ndarray:
+    """The cutout smoothed for the eye, masked pixels set to 0 first."""
+    clean = np.array(image, float)
+    if cosmic is not None:
+        clean[cosmic] = 0.0
+    return gaussian_filter(np.nan_to_num(clean), SMOOTHING)
+
+
+def cutout_limits(image: np.ndarray) -> tuple[float, float]:
+    """zscale of a fiber cutout from its own pixels, last row and column left out."""
+    return zscale(np.asarray(image)[:-1, :-1], CUTOUT_CONTRAST)
+
+
+def flat_picture(flat: np.ndarray) -> np.ndarray:
+    """The pixel flat, 0.8 black to 1.2 white, values below 0.7 in red."""
+    picture = grey(flat, FLAT_LIMITS, inverted=False)
+    picture[np.nan_to_num(np.asarray(flat, float), nan=1.0) < BAD_FLAT] = BAD_FLAT_RGB
+    return picture
+
+
+def cutout_picture(
+    image: np.ndarray, cosmic: np.ndarray | None, limits: tuple[float, float]
+) -> np.ndarray:
+    """The 2-D spectrum, cosmic rays in green."""
+    picture = grey(image, doubled(limits, 0.5))
+    if cosmic is not None:
+        picture[np.asarray(cosmic, bool)] = COSMIC_RGB
+    return picture

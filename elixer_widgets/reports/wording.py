@@ -1,0 +1,235 @@
+"""What the page says: numbers, limits and flags put into words. Pure strings, no drawing."""
+
+from __future__ import annotations
+
+import math
+
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.plae import PlaeRatio
+from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.detection import Detection, Magnitude
+from elixer_widgets.reports.derived import CGS, plae_for, redshift_as, rest_width
+from elixer_widgets.spectra.continuum import ContinuumEstimate
+
+NOT_MEASURED = "not measured"
+PLAE_RANGE = (0.001, 1000.0)
+"""Where P(LAE)/P(OII) is clipped when shown or stored, as in ELiXer."""
+
+WORST_SEEING = 3.0  # arcsec, above it the report marks the value
+WORST_THROUGHPUT = 0.08
+WORST_DITHER_NORM = 3.0
+
+
+def finite(value: float) -> bool:
+    """Whether there is a number."""
+    return value is not None and math.isfinite(value)
+
+
+def symmetric(value: float, error: float = math.nan, digits: int = 2) -> str:
+    """`value(±error)` with the error's scale put to the value's: 1.90(±0.17)e-16."""
+    if not finite(value):
+        return NOT_MEASURED
+    exponent = 0
+    if value != 0 and not 1e-3 <= abs(value) < 1e4:
+        exponent = math.floor(math.log10(abs(value)))
+        # 9.999 is written 10.00 with two decimals: take the next power then
+        if round(abs(value) / 10.0**exponent, digits) >= 10:
+            exponent += 1
+    scale = 10.0**exponent
+    text = f"{value / scale:.{digits}f}"
+    if finite(error):
+        text += f"(±{error / scale:.{digits}f})"
+    return text + (f"e{exponent:d}" if exponent else "")
+
+
+def upper_limit(value: float, sigma: float = math.nan) -> str:
+    """`< 9.0e-19 (2σ)`."""
+    if not finite(value):
+        return NOT_MEASURED
+    return f"< {symmetric(value)}" + (f" ({sigma:g}σ)" if finite(sigma) else "")
+
+
+def continuum(estimate: ContinuumEstimate) -> str:
+    """A continuum in erg/s/cm²/Å, or its upper limit."""
+    if estimate.is_limit:
+        return upper_limit(estimate.value * CGS, estimate.limit_sigma)
+    return symmetric(estimate.value * CGS, estimate.error * CGS)
+
+
+def magnitude(value: Magnitude) -> str:
+    """`r 24.41 ± 0.10` or `r > 26.1 (2σ)`."""
+    if value.is_limit and finite(value.value):
+        sigma = f" ({value.limit_sigma:g}σ)" if finite(value.limit_sigma) else ""
+        return f"{value.band} > {value.value:.1f}{sigma}"
+    return str(value)
+
+
+def ratio(value: float) -> str:
+    """A probability ratio, clipped, with three significant digits."""
+    if not finite(value):
+        return "N/A"
+    low, high = PLAE_RANGE
+    clipped = min(max(value, low), high)
+    return f"{clipped:.0f}" if clipped >= 100 else f"{clipped:.3g}"
+
+
+def plae(value: PlaeRatio | None) -> str:
+    """P(LAE)/P(OII) with its 68 % interval: `42 (12 to 120)`."""
+    if value is None or not finite(value.value):
+        return "N/A"
+    text = ratio(value.value)
+    if finite(value.low) and finite(value.high):
+        text += f" ({ratio(value.low)} to {ratio(value.high)})"
+    return text
+
+
+def width(value: float, error: float, is_limit: bool = False) -> str:
+    """An equivalent width in Å; a lower limit where the continuum is an upper limit."""
+    if not finite(value):
+        return NOT_MEASURED
+    if is_limit:
+        return f"> {value:.1f} Å"
+    return f"{value:.1f}" + (f"±{error:.1f}" if finite(error) else "") + " Å"
+
+
+def redshift(interpretation: Interpretation) -> str:
+    """`2.7027±0.0003  Lyα 1216`, or what the object is if no redshift follows."""
+    if not finite(interpretation.redshift):
+        return f"none ({LABELS.get(interpretation.identity, interpretation.identity)})"
+    error = f"±{interpretation.redshift_err:.4f}" if finite(interpretation.redshift_err) else ""
+    name = interpretation.line_label or LABELS.get(interpretation.identity, interpretation.identity)
+    return f"{interpretation.redshift:.4f}{error} {name}"
+
+
+def header(interpretation: Interpretation) -> str:
+    """The verdict in one line."""
+    limit = interpretation.continuum.is_limit
+    calibrated = "" if interpretation.calibrated else " (not calibrated)"
+    quality = f"{interpretation.quality:.2f}" if finite(interpretation.quality) else "N/A"
+    p_lya = f"{interpretation.p_lya:.3f}" if finite(interpretation.p_lya) else "N/A"
+    lya = width(interpretation.ew_lya, interpretation.ew_lya_err, limit)
+    return "  ".join(
+        (
+            f"EW(Lyα): {lya}",
+            f"P(LAE)/P(OII): {plae(interpretation.plae_poii)}",
+            f"P(Lyα): {p_lya}{calibrated}",
+            f"Q(z): {quality}",
+            f"z: {redshift(interpretation)}",
+        )
+    )
+
+
+def choices(interpretation: Interpretation) -> list[str]:
+    """What a person decided, a sentence each; empty if all is automatic."""
+    measurements = interpretation.measurements
+    said = []
+    if interpretation.chosen_by == "person":
+        identity = LABELS.get(interpretation.identity, interpretation.identity)
+        at = f" at z = {interpretation.redshift:.4f}" if finite(interpretation.redshift) else ""
+        said.append(f"identity {identity}{at} set by a person")
+    if measurements.aperture is not None:
+        said.append(f'aperture radius {measurements.aperture.radius:.2f}" set by a person')
+    if measurements.excluded_fibers:
+        count = len(measurements.excluded_fibers)
+        said.append(f"{count} fiber{'s' if count > 1 else ''} switched off by a person")
+    return said
+
+
+def flags(interpretation: Interpretation) -> str:
+    """The flags in words with their number, or that there are none."""
+    if not interpretation.flags:
+        return "Flags: none"
+    bits = 0
+    for each in interpretation.flags:
+        bits |= each.bit
+    return f"Flags: {'; '.join(each.name for each in interpretation.flags)} (0x{bits:08x})"
+
+
+def shorten(text: str, room: int) -> str:
+    """`text` cut at `room` characters with an ellipsis."""
+    return text if len(text) <= room else text[: max(room - 1, 0)].rstrip(" ;,") + "…"
+
+
+def _observation(detection: Detection) -> list[str]:
+    """The lines about where and how it was observed."""
+    lines = [f"ID: {detection.label}" + (f" ({detection.detectid}.pdf)" if detection.detectid else "")]
+    shot = detection.shot
+    if shot is None:
+        lines.append(f"Obs: not available ({detection.not_available.get('shot', 'no observation record')})")
+    else:
+        lines.append(f"Obs: {shot.name}_{detection.detectid}")
+    if detection.fibers:
+        best = detection.fibers[0]
+        lines.append(f"Primary Spec_Slot_IFU_AMP: {best.specid}_{best.ifuslot}_{best.ifuid}_{best.amp}")
+    else:
+        lines.append("Primary Spec_Slot_IFU_AMP: not available")
+    if shot is not None:
+        lines.append(_conditions(detection))
+    if finite(detection.ra) and finite(detection.dec):
+        lines.append(f"RA,Dec ({detection.ra:.6f},{detection.dec:.6f})")
+    else:
+        lines.append("RA,Dec: no position came with it")
+    return lines
+
+
+def _conditions(detection: Detection) -> str:
+    """Seeing, throughput, dither norm, aperture correction, depth; a `!` marks what fails a cut."""
+    shot = detection.shot
+    assert shot is not None
+    parts = []
+    if finite(shot.fwhm):
+        parts.append(f'F={shot.fwhm:.1f}"' + ("!" if shot.fwhm > WORST_SEEING else ""))
+    if finite(shot.response_4540):
+        parts.append(f"T={shot.response_4540:.3f}" + ("!" if shot.response_4540 < WORST_THROUGHPUT else ""))
+    if finite(shot.dither_norm):
+        parts.append(f"N={shot.dither_norm:.2f}" + ("!" if shot.dither_norm > WORST_DITHER_NORM else ""))
+    correction = aperture_correction(detection)
+    if finite(correction):
+        parts.append(f"A={correction:.2f}")
+    if finite(shot.depth_g):
+        parts.append(f"g={shot.depth_g:.1f}")
+    return "  ".join(parts) or "F T N A g: not available"
+
+
+APERTURE_SAMPLE = 515
+"""Sample of the HETDEX grid, 4500 Å, at which ELiXer quotes the aperture correction."""
+
+
+def aperture_correction(detection: Detection) -> float:
+    """The spectrum's aperture correction at 4500 Å, NaN if it has none."""
+    correction = detection.spectrum.aperture_correction
+    if correction is None or correction.size <= APERTURE_SAMPLE:
+        return math.nan
+    return float(correction[APERTURE_SAMPLE])
+
+
+def text_block(interpretation: Interpretation) -> list[str]:
+    """The lines of the text block, in the order of the ELiXer report."""
+    measurements = interpretation.measurements
+    line = measurements.line
+    narrow, wide = measurements.continuum_narrow, measurements.continuum_wide
+    lya, oii = redshift_as("Lya", line.center), redshift_as("OII", line.center)
+    narrow_ew = rest_width(line.flux, line.flux_err, narrow, lya)
+    wide_ew = rest_width(line.flux, line.flux_err, wide, lya)
+    flagged = "" if not line.flags else " *"
+    lines = _observation(measurements.detection)
+    lines += [
+        f"λ = {line.center:.2f} Å  σ = {symmetric(line.sigma, line.sigma_err)} Å{flagged}",
+        f"LineFlux = {symmetric(line.flux, line.flux_err)}",
+        f"Cont(n) = {continuum(narrow)}",
+        f"Cont(w) = {continuum(wide)}",
+        f"gmag(w): {magnitude(measurements.g_magnitude)}",
+        f"EWr(Lyα) = {width(*narrow_ew)} (w: {width(*wide_ew)})",
+        f"S/N = {symmetric(line.snr, digits=1)}  χ² = {symmetric(line.chi2, digits=1)}",
+        f"P(LAE)/P(OII): {plae(plae_for(interpretation, 'narrow'))}",
+        f"           (w: {plae(plae_for(interpretation, 'wide'))})",
+        f"LyA z = {lya:.4f}  OII z = " + (f"{oii:.4f}" if finite(oii) and oii >= 0 else "N/A"),
+    ]
+    if interpretation.solutions:
+        best = interpretation.solutions[0]
+        star = "*" if best.accepted else ""
+        name = LABELS.get(best.identity, best.identity)
+        lines.append(
+            f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}"
+        )
+    return lines
