@@ -35,6 +35,10 @@ _LIMIT_WAVELENGTH = (3450.0, 3574.0, 3769.0, 4012.0, 4255.0, 4559.0, 4863.0, 516
 _LIMIT_FLUX = (9.3e-17, 8.29e-17, 6.86e-17, 5.35e-17, 4.75e-17, 4.5e-17, 4.2e-17, 3.98e-17, 4.115e-17, 4.2e-17)
 
 
+_LIMIT_FACTOR: dict[str, float] = {"LAE": 1.0, "OII": 0.85}
+"""The tail of the [O II] distribution is made of noise; this makes it as heavy as the one in use at HETDEX."""
+
+
 @dataclass(frozen=True)
 class _Scale:
     """Effective scale (Å) and its logarithmic spread over redshift nodes.
@@ -90,7 +94,7 @@ def _noise_kernel(kind: Kind, z: float, lines: int = 24, samples: int = 121) -> 
     """
     wavelength = REST_WAVELENGTH[kind] * (1.0 + z)
     node, weight = np.polynomial.legendre.leggauss(lines)
-    faintest = _line_limit(wavelength)
+    faintest = _line_limit(wavelength) * _LIMIT_FACTOR[kind]
     # Beyond 200 times the limit, noise hardly matters
     flux = faintest * np.exp(0.5 * (node + 1.0) * np.log(200.0))
     weight = weight * luminosity_function(kind, z).density(luminosity(flux, z, "published"))

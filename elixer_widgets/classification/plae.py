@@ -27,6 +27,9 @@ from elixer_widgets.detection import NAN
 PUBLISHED_RANGE = (0.001, 1000.0)
 """Where the display and the catalogue clip the ratio."""
 
+OII_WIDTH_LIMIT = 600.0
+"""Å, observed frame; beyond it the published calculation excludes [O II]."""
+
 LINE_MATCH = 2.0
 """Å observed; a further line counts as one of [O II]'s companions within this distance."""
 
@@ -119,8 +122,8 @@ def log_ratio(wavelength: ArrayLike, flux: ArrayLike, equivalent_width: ArrayLik
     Returns
     -------
     array
-        Broadcast shape. +inf where [O II] is impossible (blueward of 3727.8 Å), NaN where flux or width is
-        not positive.
+        Broadcast shape. +inf where [O II] is impossible (blueward of 3727.8 Å, or wider than 600 Å), NaN
+        where flux or width is not positive.
 
     Notes
     -----
@@ -131,9 +134,14 @@ def log_ratio(wavelength: ArrayLike, flux: ArrayLike, equivalent_width: ArrayLik
         np.asarray(wavelength, float), np.asarray(flux, float), np.asarray(equivalent_width, float)
     )
     good = (flux > 0) & (width > 0) & np.isfinite(wavelength)
-    flux, width = np.where(good, flux, 1e-17), np.where(good, width, 1.0)
+    observed, flux, width = width, np.where(good, flux, 1e-17), np.where(good, width, 1.0)
     ratio = _log_number("LAE", wavelength, flux, width) - _log_number("OII", wavelength, flux, width)
-    return np.where(good, ratio, np.nan)
+    return np.where(good, np.where(observed > OII_WIDTH_LIMIT, np.inf, ratio), np.nan)
+
+
+def _exp(logarithm: float) -> float:
+    """The exponential, infinite where it overflows."""
+    return float(np.exp(logarithm)) if logarithm < 700.0 else float("inf")
 
 
 def _positive_normal(value: float, error: float, size: int, generator: np.random.Generator) -> np.ndarray:
@@ -210,6 +218,7 @@ def plae_poii(
     source : str
         What the continuum rests on; copied to the result.
     draws : int
+        0 gives the value without an interval.
     generator : numpy.random.Generator, optional
 
     Returns
@@ -233,13 +242,14 @@ def plae_poii(
         logarithm = log_ratio(wavelength, single, single / continuum) + _log_companions(
             wavelength, single, flux_err, lines
         )
-        central = float(np.exp(logarithm[0]))
-    if not (flux_err > 0 or continuum_err > 0):
+        central = _exp(float(logarithm[0]))
+    if draws == 0 or not (flux_err > 0 or continuum_err > 0):
         return PlaeRatio(central, central, central, source)
     sample = draw_log_ratio(
         wavelength, flux, flux_err, continuum, continuum_err, lines=lines, draws=draws, generator=generator
     )
-    if not np.all(np.isfinite(sample)):
+    if np.any(np.isnan(sample)):
         return PlaeRatio(central, source=source)
-    low, middle, high = np.exp(np.quantile(sample, [0.16, 0.5, 0.84]))
-    return PlaeRatio(float(middle) if not np.isfinite(central) else central, float(low), float(high), source)
+    # Sorted ranks instead of interpolated quantiles: some draws may be infinite
+    low, middle, high = (_exp(float(x)) for x in np.sort(sample)[[int(q * draws) for q in (0.16, 0.5, 0.84)]])
+    return PlaeRatio(middle if np.isnan(central) else central, low, high, source)
