@@ -1,0 +1,123 @@
+"""The whole page: every panel in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import anywidget
+import ipywidgets as W
+from traitlets import Dict, Unicode
+
+from elixer_widgets.releases.base import Release
+from elixer_widgets.widgets.controls import Controls
+from elixer_widgets.widgets.detections import DetectionList
+from elixer_widgets.widgets.evidence import EvidencePanel
+from elixer_widgets.widgets.exports import Exports
+from elixer_widgets.widgets.fiber_strip import FiberStrip
+from elixer_widgets.widgets.imaging import ImagingPanel
+from elixer_widgets.widgets.matches import Matches
+from elixer_widgets.widgets.rivals import Rivals
+from elixer_widgets.widgets.spectrum import LineFitPanel, SpectrumPanel
+from elixer_widgets.widgets.state import ExplorerState
+from elixer_widgets.widgets.status import Status
+from elixer_widgets.widgets.verdict import Verdict
+
+_STATIC = Path(__file__).parent / "static"
+
+IDENTITY_KEYS = {"l": "Lya", "o": "OII", "3": "OIII", "b": "Hb", "4": "CIV", "c": "CIII", "m": "MgII"}
+"""Keys that adopt an identity; `a` goes back to automatic, `n` and `p` turn the page."""
+
+
+class PageFrame(anywidget.AnyWidget):
+    """What belongs to the page as a whole: its style, its keys, its title and its address."""
+
+    _esm = _STATIC / "page.js"
+    _css = _STATIC / "page.css"
+    shortcuts = Dict(help="key to action").tag(sync=True)
+    title = Unicode("ELiXer Widgets").tag(sync=True)
+    query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
+
+
+class Explorer(W.VBox):
+    """An interactive page on the detections of a release.
+
+    Parameters
+    ----------
+    release : Release
+        From `open_release`.
+    detectids : iterable of int, optional
+        The detections to show, in this order; all of the release if None.
+    campaign : optional
+        Reserved for collecting answers; has no effect yet.
+
+    Attributes
+    ----------
+    state : ExplorerState
+        What is shown and chosen; change it from code and the page follows, for example
+        `explorer.state.choose(identity="OII")`.
+
+    Raises
+    ------
+    DataError
+        If there are no detections to show.
+    """
+
+    def __init__(self, release: Release, detectids: Iterable[int] | None = None, campaign: Any = None) -> None:
+        self.state = ExplorerState(release, detectids)
+        self.campaign = campaign
+        # shown before the panels are made, so that each draws once and not first an empty page
+        self.state.start()
+        self.frame = PageFrame(shortcuts={**IDENTITY_KEYS, "a": "automatic"})
+        self.frame.on_msg(self._key)
+        state = self.state
+        self.detections = DetectionList(state)
+        self.controls = Controls(state)
+        self.exports = Exports(state)
+        self.verdict = Verdict(state)
+        self.fibers = FiberStrip(state)
+        self.line_fit = LineFitPanel(state)
+        self.evidence = EvidencePanel(state)
+        self.spectrum = SpectrumPanel(state)
+        self.rivals = Rivals(state)
+        self.images = ImagingPanel(state)
+        self.matches = Matches(state)
+        self.status = Status(state)
+        top = W.HBox([self.detections, self.controls, self.exports]).add_class("ew-top")
+        grid = W.Box(
+            [
+                top, self.verdict, self.fibers, self.line_fit, self.evidence, self.spectrum, self.rivals,
+                self.images, self.matches, self.status,
+            ]
+        ).add_class("ew-grid")  # fmt: skip
+        super().__init__([self.frame, grid])
+        self.add_class("ew-page")
+        state.observe(self._address, ["detection", "choices"])
+        self._address()
+
+    def _address(self, _change: Any = None) -> None:
+        detection, choices = self.state.detection, self.state.choices
+        if detection is None:
+            return
+        # text, because a browser keeps only 15 digits of a number
+        query = {"detectid": str(detection.detectid)}
+        if choices.redshift is not None:
+            query["z"] = f"{choices.redshift:g}"
+        if choices.identity is not None:
+            query["identity"] = choices.identity
+        with self.frame.hold_sync():
+            self.frame.title = f"{detection.label} · ELiXer Widgets"
+            self.frame.query = "?" + urlencode(query)
+
+    def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        action = content.get("pressed") if isinstance(content, dict) else None
+        if action == "next":
+            self.state.next()
+        elif action == "previous":
+            self.state.previous()
+        elif action == "automatic":
+            self.state.choose(identity=None, redshift=None)
+        elif action in IDENTITY_KEYS.values():
+            self.state.choose(identity=action)

@@ -1,0 +1,35 @@
+"""A widget that shows HTML or SVG made in Python and reports which of its parts was clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from traitlets import Unicode
+
+_STATIC = Path(__file__).parent / "static"
+
+__all__ = ["Markup", "escape"]
+
+
+class Markup(anywidget.AnyWidget):
+    """HTML or SVG text, redrawn whole whenever `markup` changes.
+
+    An element with a `data-key` attribute is a thing to click: `on_pick` handlers get its key. What comes from a
+    file must pass through `escape` on its way into `markup`.
+    """
+
+    _esm = _STATIC / "markup.js"
+    markup = Unicode("", help="HTML or SVG text").tag(sync=True)
+
+    def on_pick(self, handler: Callable[[str], None]) -> None:
+        """Call `handler(key)` when an element with that `data-key` is clicked or activated by keyboard."""
+
+        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+            if isinstance(content, dict) and isinstance(content.get("picked"), str):
+                handler(content["picked"])
+
+        self.on_msg(receive)

@@ -1,0 +1,60 @@
+"""What all panels share: a place on the page, and failing alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as W
+
+from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.state import ExplorerState
+
+log = logging.getLogger(__name__)
+
+
+class Panel(W.VBox):
+    """A part of the page that draws the state.
+
+    Parameters
+    ----------
+    state : ExplorerState
+    area : str
+        The panel's place in the page's grid (see static/page.css).
+    children : sequence of Widget
+        Made once; drawing only changes their traits, so that no page turn leaves widgets behind.
+    """
+
+    def __init__(self, state: ExplorerState, area: str, children: Sequence[W.Widget]) -> None:
+        self.state = state
+        self._fault = Markup()
+        self._fault.layout.display = "none"
+        super().__init__([*children, self._fault])
+        self.add_class("ew-panel")
+        self.add_class(f"ew-{area}")
+
+    def watch(self, draw: Callable[[], None], *names: str) -> None:
+        """Call `draw` now and whenever one of these traits of the state changes; a failure stays in this panel."""
+
+        def safely(_change: Any = None) -> None:
+            try:
+                draw()
+            except Exception as error:
+                log.exception("%s could not be drawn", type(self).__name__)
+                self._show_fault(
+                    f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected."
+                )
+            else:
+                self._show_fault("")
+
+        self.state.observe(safely, list(names))
+        safely()
+
+    def _show_fault(self, text: str) -> None:
+        display = None if text else "none"
+        if self._fault.layout.display != display:
+            self._fault.layout.display = display
+        markup = f'<div class="ew-fault" role="alert">{escape(text)}</div>' if text else ""
+        if self._fault.markup != markup:
+            self._fault.markup = markup

@@ -1,0 +1,90 @@
+"""The identities the line might have, side by side; a click adopts one."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from elixer_widgets.analysis import Interpretation, Rival
+from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.classification.solutions import Companion
+from elixer_widgets.widgets import words
+from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.state import ExplorerState
+
+NOT_LINES = ("star", "artifact", "noise")
+
+SIGNS = {"found": "●", "missing": "○", "not seen": "·", "out of range": "–"}
+"""A sign a status, so that no colour is needed to read it."""
+
+
+def _tip(companion: Companion) -> str:
+    """One companion in words: its flux, or its limit written as one."""
+    if companion.status == "out of range" or not companion.in_range:
+        return f"{companion.label}: at {companion.wavelength:.0f} Å, outside the spectrum"
+    if companion.status == "found":
+        return f"{companion.label}: found, {words.flux(companion.flux, companion.flux_err)}"
+    limit = f", < {words.flux(companion.limit)} (3σ)" if isfinite(companion.limit) else ""
+    says = "missing though it should be seen" if companion.status == "missing" else "not seen, as may be"
+    return f"{companion.label}: {says}{limit}"
+
+
+def _companions(companions: tuple[Companion, ...]) -> str:
+    """How many companions were found, are missing, were not seen, lie outside; by name where it matters."""
+    if not companions:
+        return "no companion lines"
+    found = [c.label for c in companions if c.status == "found"]
+    missing = [c.label for c in companions if c.status == "missing"]
+    parts = []
+    if found:
+        parts.append(f"{SIGNS['found']} {', '.join(found)}")
+    if missing:
+        parts.append(f"{SIGNS['missing']} {', '.join(missing)}")
+    for status, word in (("not seen", "not seen"), ("out of range", "outside")):
+        count = sum(c.status == status for c in companions)
+        if count:
+            parts.append(f"{SIGNS[status]} {count} {word}")
+    return " ".join(f"<span>{escape(part)}</span>" for part in parts)
+
+
+def card(rival: Rival, adopted: bool) -> str:
+    """One identity as a button."""
+    label = LABELS.get(rival.identity, rival.identity)
+    width = words.number(rival.rest_equivalent_width, 0)
+    tip = "\n".join(_tip(companion) for companion in rival.companions) or "no companion lines in its list"
+    share = 100.0 * rival.probability if isfinite(rival.probability) else 0.0
+    return (
+        f'<button class="ew-card" data-key="{escape(rival.identity)}" aria-pressed="{str(adopted).lower()}" '
+        f'title="{escape(tip)}"><span class="ew-card-top"><b>{escape(label)}</b>'
+        f"<b>{words.percent(rival.probability)}</b></span>"
+        f'<span class="ew-card-share"><i style="width:{share:.1f}%"></i></span>'
+        f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} · EW {width} Å</span>'
+        f'<span class="ew-card-lines">{_companions(rival.companions)}</span></button>'
+    )
+
+
+def draw(interpretation: Interpretation) -> str:
+    """All identities as HTML: emission lines by probability, then what is no line at all."""
+    cards = "".join(card(rival, rival.identity == interpretation.identity) for rival in interpretation.rivals)
+    none = "".join(
+        f'<button class="ew-nocard" data-key="{name}" aria-pressed="{str(name == interpretation.identity).lower()}">'
+        f"<span>{LABELS[name]}</span><b>{words.percent(interpretation.posterior.get(name, float('nan')))}</b></button>"
+        for name in NOT_LINES
+    )
+    return f'<div class="ew-cards">{cards}<div class="ew-nocards">{none}</div></div>'
+
+
+class Rivals(Panel):
+    """Every identity with its redshift, probability and companions."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        self.cards = Markup().add_class("ew-fill")
+        self.cards.on_pick(lambda identity: state.choose(identity=identity))
+        super().__init__(state, "rivals", (self.cards,))
+        self.watch(self._draw, "interpretation")
+
+    def _draw(self) -> None:
+        interpretation = self.state.interpretation
+        self.cards.markup = (
+            '<div class="ew-none">not interpreted</div>' if interpretation is None else draw(interpretation)
+        )

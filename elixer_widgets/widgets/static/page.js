@@ -1,0 +1,45 @@
+// The page itself: its style, its keys, and the address that leads back to what is shown.
+const KEYS = { n: "next", ArrowRight: "next", p: "previous", ArrowLeft: "previous" };
+
+function typing(target) {
+  if (target.isContentEditable) return true;
+  return ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+}
+
+function render({ model, el }) {
+  el.classList.add("ew-root-mark");
+  let root = null;
+  // the page is the box around this widget, and is there only after both are drawn
+  const find = () => {
+    root = el.closest(".ew-page");
+    if (!root) return requestAnimationFrame(find);
+    root.tabIndex = 0;
+    root.dataset.lmSuppressShortcuts = "true";
+    root.addEventListener("keydown", key);
+    return null;
+  };
+  const key = (event) => {
+    // nothing typed here may reach the notebook, where a stray letter would insert a cell
+    event.stopPropagation();
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const action = KEYS[event.key] || model.get("shortcuts")[event.key];
+    if (!action) return;
+    event.preventDefault();
+    model.send({ pressed: action });
+  };
+  const address = () => {
+    const query = model.get("query");
+    document.title = model.get("title");
+    if (query && document.body.dataset.voila) history.replaceState(null, "", query);
+  };
+  // only in a page of its own: a notebook's title and address are not ours to change
+  const alone = Boolean(document.body.dataset.voila);
+  if (alone) {
+    document.documentElement.classList.add("ew-alone");
+    model.on("change:query", address);
+    address();
+  }
+  find();
+  return () => root?.removeEventListener("keydown", key);
+}
+export default { render };
