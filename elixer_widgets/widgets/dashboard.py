@@ -1,0 +1,292 @@
+"""The page as a dashboard of its own: a Voila server on this computer, and what its notebook runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import webbrowser
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.parse import parse_qs, urlencode
+from urllib.request import urlopen
+
+from elixer_widgets.detection import DataError
+
+if TYPE_CHECKING:
+    import ipywidgets as W
+
+    from elixer_widgets.widgets.state import ExplorerState
+
+RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
+"""The environment variable that tells the dashboard which release to open."""
+
+SIMULATED = "simulated_release"
+"""Folder of a simulated release, looked for from the working directory upwards."""
+
+IDLE = 300
+"""Seconds after which the kernel of a closed page is ended."""
+
+_TEMPLATE = Path(__file__).parent / "voila_template"
+_CELL = "from elixer_widgets.widgets.dashboard import page\n\npage()"
+
+
+# ------------------------------------------------------------------------------------- what the notebook runs
+
+
+def release_path() -> Path:
+    """The release to open: the one named in the environment, else a simulated one, made if there is none.
+
+    Returns
+    -------
+    Path
+        `$ELIXER_WIDGETS_RELEASE`; else a folder `simulated_release` here or further up; else a simulated release in
+        the user's cache, made at the first use (under a minute).
+    """
+    named = os.environ.get(RELEASE_VARIABLE, "").strip()
+    if named:
+        return Path(named).expanduser()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / SIMULATED).is_dir():
+            return folder / SIMULATED
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
+    kept = cache / SIMULATED
+    if not kept.is_dir():
+        from elixer_widgets.simulation import simulate_release
+
+        cache.mkdir(parents=True, exist_ok=True)
+        # moved into place when it is whole, so that an interrupted start leaves no half a release
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            simulate_release(Path(folder) / SIMULATED)
+            (Path(folder) / SIMULATED).rename(kept)
+    return kept
+
+
+def follow_query(state: ExplorerState, query: str) -> None:
+    """Show what an address asks for: `detectid`, and `z` or `identity`, as `?detectid=2100000001&z=0.417`.
+
+    What cannot be followed is said in `state.message`; the page opens all the same.
+    """
+    wanted = {name: values[-1] for name, values in parse_qs(query.lstrip("?")).items()}
+    if "detectid" in wanted:
+        state.jump(wanted["detectid"])
+    state.start()
+    if state.message:
+        return
+    if "z" in wanted:
+        try:
+            state.choose(redshift=float(wanted["z"]))
+        except ValueError:
+            state.message = f"z={wanted['z']} in the address is not a number; give one such as z=0.417"
+    elif "identity" in wanted:
+        state.choose(identity=wanted["identity"])
+
+
+def page() -> W.Widget:
+    """The explorer on the release of `release_path`, at the detection that the address asks for.
+
+    Made for the dashboard notebook, whose only cell calls it. What goes wrong is shown as a sentence.
+    """
+    import ipywidgets as W
+
+    from elixer_widgets.releases import open_release
+    from elixer_widgets.widgets.explorer import Explorer
+    from elixer_widgets.widgets.markup import escape
+
+    try:
+        release = open_release(release_path())
+        _wait_for_visitor()
+        explorer = Explorer(release)
+    except DataError as error:
+        return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
+    follow_query(explorer.state, os.environ.get("QUERY_STRING", ""))
+    return explorer
+
+
+def _wait_for_visitor() -> None:
+    """With a prepared kernel everything so far ran ahead; the address is known when somebody opens the page."""
+    if os.environ.get("VOILA_PREHEAT") == "True":
+        # imported only here: it brings the whole server along
+        from voila.utils import wait_for_request
+
+        wait_for_request()
+
+
+# ------------------------------------------------------------------------------------------------- the server
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _notebook() -> dict:
+    cell = {"cell_type": "code", "execution_count": None, "id": "page", "metadata": {}, "outputs": [], "source": _CELL}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return {"cells": [cell], "metadata": {**kernel, "title": "ELiXer Widgets"}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _lay_out(folder: Path) -> Path:
+    """Put the notebook and the page template where Voila finds them; this needs no installed copy of either."""
+    shutil.copytree(_TEMPLATE, folder / "jupyter" / "voila" / "templates" / "elixer")
+    notebook = folder / "ELiXer Widgets.ipynb"
+    notebook.write_text(json.dumps(_notebook()))
+    return notebook
+
+
+def _command(notebook: Path, port: int, warm: int) -> list[str]:
+    command = [
+        sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1",
+        "--template=elixer",
+    ]  # fmt: skip
+    if warm:
+        return [*command, "--preheat_kernel=True", f"--pool_size={warm}"]
+    # a closed page does not end its kernel by itself (voila issue 1458)
+    return [
+        *command,
+        "--MappingKernelManager.cull_interval=60",
+        f"--MappingKernelManager.cull_idle_timeout={IDLE}",
+    ]
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/voila/static/voila.js", timeout=2):
+            return True
+    except (URLError, OSError):
+        return False
+
+
+@contextmanager
+def running(
+    path: str | PathLike[str],
+    port: int = 0,
+    *,
+    warm: int = 0,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    patience: float = 60.0,
+) -> Iterator[str]:
+    """A dashboard server on this computer, for the time of a `with` block.
+
+    Parameters
+    ----------
+    path : path
+        The release.
+    port : int
+        0 takes a free one.
+    warm : int
+        Pages prepared ahead of their visitors. Each costs the memory of a kernel (about 300 MB).
+    environment : mapping, optional
+        More environment variables for the server.
+    log : Path, optional
+        Where the server writes; by default to standard error.
+    patience : float
+        Seconds to wait for the server's first answer.
+
+    Yields
+    ------
+    str
+        The address, `http://127.0.0.1:8866`.
+
+    Raises
+    ------
+    DataError
+        If there is nothing at `path`, or the server ends or stays silent.
+    """
+    release = Path(path).expanduser().resolve()
+    if not release.exists():
+        raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
+    port = port or _free_port()
+    url = f"http://127.0.0.1:{port}"
+    if _answers(url):
+        raise DataError(f"port {port} is taken by another server; give another port")
+    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary:
+        folder = Path(temporary)
+        notebook = _lay_out(folder)
+        ours = str(folder / "jupyter")
+        known = os.environ.get("JUPYTER_PATH")
+        variables = {
+            **os.environ,
+            **(environment or {}),
+            RELEASE_VARIABLE: str(release),
+            "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
+        }
+        output = open(log, "wb") if log is not None else None  # noqa: SIM115 - closed below, after the server
+        try:
+            server = subprocess.Popen(
+                _command(notebook, port, warm), cwd=folder, env=variables, stdout=output, stderr=output
+            )
+            try:
+                _await(server, url, patience)
+                yield url
+            finally:
+                server.terminate()
+                try:
+                    server.wait(20)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+        finally:
+            if output is not None:
+                output.close()
+
+
+def _await(server: subprocess.Popen, url: str, patience: float) -> None:
+    end = time.monotonic() + patience
+    while not _answers(url):
+        if server.poll() is not None:
+            raise DataError(f"the server at {url} ended with code {server.returncode}; its messages say why")
+        if time.monotonic() > end:
+            raise DataError(f"the server at {url} did not answer within {patience:g} s; try another port")
+        time.sleep(0.1)
+
+
+def serve(
+    path: str | PathLike[str],
+    port: int = 8866,
+    open_browser: bool = True,
+    *,
+    detectid: int | None = None,
+    warm: int = 0,
+) -> None:
+    """Serve the page on a release to browsers on this computer, until interrupted.
+
+    Parameters
+    ----------
+    path : path
+        The release: anything `open_release` opens.
+    port : int
+        0 takes a free one.
+    open_browser : bool
+        Whether to open the page in the person's browser.
+    detectid : int, optional
+        The detection to show first.
+    warm : int
+        Pages prepared ahead of their visitors.
+
+    Raises
+    ------
+    DataError
+        If there is nothing at `path`, or the server does not start.
+    """
+    with running(path, port, warm=warm) as url:
+        address = url if detectid is None else f"{url}/?{urlencode({'detectid': str(detectid)})}"
+        sys.stderr.write(f"ELiXer Widgets: {address} (end with Ctrl-C)\n")
+        if open_browser:
+            webbrowser.open(address)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            sys.stderr.write("ended\n")
