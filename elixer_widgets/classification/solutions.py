@@ -2,9 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from elixer_widgets.detection import NAN
+import numpy as np
+from scipy.special import logsumexp
+
+from elixer_widgets.classification import scores
+from elixer_widgets.detection import NAN, Spectrum
+from elixer_widgets.spectra.fitting import LineFit, forced_flux
+from elixer_widgets.spectra.lines import (
+    AGN_RATIOS,
+    GALAXY_RATIOS,
+    IDENTITY_LINES,
+    LINES,
+    Line,
+    Ratio,
+    expected_ratio,
+    observed_air,
+    redshift_of,
+)
+from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA, sky_mask
+
+SPEED_OF_LIGHT = 299792.458
+"""km/s."""
+
+BROAD_FWHM = 1200.0
+"""km/s; ELiXer's lower limit of a broad line."""
+
+FOUND_SNR = 3.5
+"""Forced signal to noise from which a companion counts as found."""
+
+LIMIT_SIGMA = 3.0
+MIN_REDSHIFT = -0.001
+MIN_SEPARATION = 5.0
+"""Å; a companion closer to the main line cannot be told from it."""
+
+SURPRISE = 3e-3
+"""Chance that something unrelated (a blend, a residual of the sky) makes or hides a line at a given place: it bounds
+what one companion can say for or against an identity to about 6 in natural logarithm."""
+
+RATIO_ERROR = 0.15
+"""Relative error of a forced flux against that of the main line, from width, offset and calibration."""
+
+_OTHER_ANCHORS = ("OIII4959",)
+_HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(15)
 
 
 @dataclass(frozen=True)
@@ -46,7 +88,9 @@ class Solution:
     """One identity tried for the main line.
 
     `score` and `fraction` are the published quantities (sum of line scores, share of the total); `accepted` is the
-    published rule (more than half of the total and above the minimum); `log_likelihood` is ours.
+    published rule (more than half of the total and above the minimum). `log_likelihood` is ours: the natural logarithm
+    of the likelihood of what is seen at the places of the companions, given this identity and the width of the main
+    line, over that of nothing being there. Differences between identities are what counts.
     """
 
     identity: str
@@ -58,3 +102,289 @@ class Solution:
     accepted: bool
     companions: tuple[Companion, ...] = ()
     log_likelihood: float = NAN
+
+
+# ------------------------------------------------------------------------------------------ where, and how strong
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A companion of one hypothesis: the line, where it is expected, with what width, and whether it is covered."""
+
+    line: Line
+    wavelength: float
+    sigma: float
+    in_range: bool
+
+
+def velocity_width(fit: LineFit, lsf_sigma: float) -> float:
+    """FWHM in km/s of a line, the line spread function taken off; 0 if it is not resolved."""
+    variance = fit.sigma**2 - lsf_sigma**2
+    return float(2.3548 * np.sqrt(max(variance, 0.0)) / fit.center * SPEED_OF_LIGHT)
+
+
+def is_broad(fit: LineFit, lsf_sigma: float) -> bool:
+    """Whether the line is broader than galaxies make lines, by more than its error."""
+    if not np.isfinite(fit.sigma):
+        return False
+    error = fit.sigma_err if np.isfinite(fit.sigma_err) else 0.0
+    return velocity_width(replace(fit, sigma=max(fit.sigma - error, 0.0)), lsf_sigma) > BROAD_FWHM
+
+
+def _lsf(spectrum: Spectrum) -> float:
+    return spectrum.lsf_sigma if np.isfinite(spectrum.lsf_sigma) else HETDEX_LSF_SIGMA
+
+
+def _places(spectrum: Spectrum, fit: LineFit, anchor: Line, redshift: float) -> list[_Place]:
+    """The companions of `anchor` at `redshift`, by wavelength."""
+    lsf = _lsf(spectrum)
+    intrinsic = np.sqrt(max(fit.sigma**2 - lsf**2, 0.0)) / fit.center if np.isfinite(fit.sigma) else 0.0
+    narrow = min(intrinsic, BROAD_FWHM / 2.3548 / SPEED_OF_LIGHT)
+    galaxy = anchor.name in GALAXY_RATIOS
+    out = []
+    for each in LINES.values():
+        if each is anchor:
+            continue
+        if each.absorption:
+            if not (galaxy or anchor.absorption):
+                continue
+        elif expected_ratio(each.name, anchor.name) is None and not anchor.absorption:
+            continue
+        wavelength = float(observed_air(each, redshift))
+        width = intrinsic if each.broad and anchor.broad else narrow
+        sigma = float(np.hypot(lsf, width * wavelength))
+        covered = spectrum.wavelength[0] <= wavelength <= spectrum.wavelength[-1]
+        if covered and abs(wavelength - fit.center) < MIN_SEPARATION:
+            continue
+        out.append(_Place(each, wavelength, sigma, bool(covered)))
+    return sorted(out, key=lambda place: place.wavelength)
+
+
+def _required(ratio: Ratio | None, anchor: Line, line: Line, broad: bool) -> float:
+    """Smallest flux ratio that `line` should have; 0 if it may be absent."""
+    if ratio is None or line.absorption:
+        return 0.0
+    if anchor.name in GALAXY_RATIOS and line.name in GALAXY_RATIOS:
+        return float(np.sqrt(ratio.low * ratio.typical)) if line.rank <= 3 else 0.0
+    # a narrow Lyα stands alone; every other line of an active nucleus comes with Lyα, and broad ones with the rest
+    if line.name == "Lya" or (broad and line.rank <= 3):
+        return float(np.sqrt(ratio.low * ratio.typical))
+    return 0.0
+
+
+def _companion(place: _Place, flux: float, err: float, fit: LineFit, anchor: Line, broad: bool) -> Companion:
+    """Put a forced flux into words."""
+    base = Companion(place.line.name, place.line.label, place.wavelength, place.in_range)
+    if not place.in_range:
+        return base
+    if not np.isfinite(flux):
+        return replace(base, status="not seen")
+    snr = flux / err if err > 0 else NAN
+    expected = _required(expected_ratio(place.line.name, anchor.name), anchor, place.line, broad) * abs(fit.flux)
+    sign = -1.0 if place.line.absorption else 1.0
+    if sign * snr >= FOUND_SNR:
+        status = "found"
+    elif expected > LIMIT_SIGMA * err and flux < expected - 2.0 * err:
+        status = "missing"
+    else:
+        status = "not seen"
+    limit = max(sign * flux, 0.0) + LIMIT_SIGMA * err
+    return replace(base, flux=flux, flux_err=err, limit=limit, snr=snr, status=status)
+
+
+def companions(
+    spectrum: Spectrum, line_fit: LineFit, identity: str, redshift: float | None = None
+) -> tuple[Companion, ...]:
+    """Measure the companions that `identity` predicts.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    line_fit : LineFit
+        The main line; its width sets those of the companions.
+    identity : str
+        Name of an identity or of a line in the list. One without companions ("star", "noise", ...) gives none.
+    redshift : float, optional
+        By default that of the main line if it is `identity`.
+
+    Returns
+    -------
+    tuple of Companion
+        By wavelength; forced fluxes with errors, or 3σ limits, also in absorption (Ca II H and K).
+    """
+    anchor = LINES.get(identity)
+    if anchor is None or not np.isfinite(line_fit.center):
+        return ()
+    z = float(redshift_of(line_fit.center, anchor)) if redshift is None else redshift
+    return _measured(spectrum, line_fit, [(anchor, z)])[0][1]
+
+
+def _measured(
+    spectrum: Spectrum, fit: LineFit, hypotheses: Sequence[tuple[Line, float]]
+) -> list[tuple[list[_Place], tuple[Companion, ...]]]:
+    """The companions of all hypotheses, from one vectorised forced fit."""
+    broad = is_broad(fit, _lsf(spectrum))
+    places = [_places(spectrum, fit, anchor, z) for anchor, z in hypotheses]
+    covered = [place for group in places for place in group if place.in_range]
+    fluxes: dict[int, tuple[float, float]] = {}
+    if covered:
+        values, errors = forced_flux(
+            spectrum, [place.wavelength for place in covered], [place.sigma for place in covered], subtract=(fit,)
+        )
+        fluxes = {id(p): (float(v), float(e)) for p, v, e in zip(covered, values, errors, strict=True)}
+    out = []
+    for (anchor, _), group in zip(hypotheses, places, strict=True):
+        measured = tuple(_companion(p, *fluxes.get(id(p), (NAN, NAN)), fit, anchor, broad) for p in group)
+        out.append((group, measured))
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------- likelihood
+
+
+def _log_ratio(flux: float, err: float, main: float, ratio: Ratio) -> float:
+    """ln of P(flux | the companion is there) over P(flux | nothing is), bounded by SURPRISE on both sides.
+
+    The ratio to the main line is log-normal with its typical value as median and its range as ±2σ.
+    """
+    spread = max(np.log(max(ratio.high, 1e-9) / max(ratio.low, ratio.typical / 30.0, 1e-9)) / 4.0, 0.1)
+    fluxes = main * ratio.typical * np.exp(spread * _HERMITE_X)
+    variance = err**2 + (RATIO_ERROR * fluxes) ** 2
+    present = logsumexp(
+        -0.5 * (flux - fluxes) ** 2 / variance - 0.5 * np.log(variance), b=_HERMITE_W / _HERMITE_W.sum()
+    )
+    nothing = -0.5 * (flux / err) ** 2 - np.log(err)
+    gain = float(present - nothing)
+    # something unrelated may be there: any flux up to that of the main line, equally likely
+    unrelated = float(np.log(err * np.sqrt(2.0 * np.pi) / max(main, 3.0 * err)) - np.log(err)) - nothing
+    above = np.logaddexp(gain, np.log(SURPRISE))
+    return float(above - np.logaddexp(0.0, np.log(SURPRISE) + max(unrelated, -50.0)))
+
+
+def _log_likelihood(fit: LineFit, anchor: Line, measured: Sequence[Companion], broad: bool) -> float:
+    """Sum over the companions, averaged over what kind of object it may be."""
+    main = abs(fit.flux)
+    usable = [
+        each for each in measured
+        if each.in_range and np.isfinite(each.snr) and not LINES[each.line].absorption
+        and not sky_mask(each.wavelength)
+    ]  # fmt: skip
+    kinds: list[tuple[float, dict[str, Ratio]]]
+    if anchor.name in GALAXY_RATIOS:
+        kinds = [(1.0, GALAXY_RATIOS)] if anchor.name not in AGN_RATIOS else [(0.9, GALAXY_RATIOS), (0.1, AGN_RATIOS)]
+    elif anchor.name == "Lya":
+        kinds = [(0.9, AGN_RATIOS), (0.1, {})] if broad else [(0.05, AGN_RATIOS), (0.95, {})]
+    else:
+        kinds = [(1.0, AGN_RATIOS)]
+    terms = []
+    for weight, table in kinds:
+        total = np.log(weight)
+        for each in usable:
+            if each.line in table and anchor.name in table:
+                ratio = expected_ratio(each.line, anchor.name)
+                if ratio is not None:
+                    total += _log_ratio(each.flux, each.flux_err, main, ratio)
+        terms.append(total)
+    return float(logsumexp(terms))
+
+
+# --------------------------------------------------------------------------------------------------------- scores
+
+
+def _published_score(
+    spectrum: Spectrum, fit: LineFit, measured: Sequence[Companion], places: Sequence[_Place], lines: Sequence[LineFit]
+) -> tuple[float, np.ndarray]:
+    """The published sum of scores of one solution, and the scores of its companions."""
+    error = np.asarray(spectrum.error) if spectrum.has_error else np.full(spectrum.flux.shape, NAN)
+    found = [
+        (each, place) for each, place in zip(measured, places, strict=True)
+        if each.status == "found" and not place.line.absorption
+    ]  # fmt: skip
+    if found:
+        snr = np.array([each.snr for each, _ in found])
+        sigma = np.array([place.sigma for _, place in found])
+        flux = np.array([each.flux for each, _ in found])
+        noise = np.interp([each.wavelength for each, _ in found], spectrum.wavelength, np.nan_to_num(error, nan=0.0))
+        peak = flux * 1e17 / (sigma * np.sqrt(2.0 * np.pi))
+        each_score = scores.line_score(snr, sigma, flux, np.where(noise > 0, peak / np.maximum(noise, 1e-30), 5.0))
+        each_score = each_score * np.array([0.25 if each.line == "NV" else 1.0 for each, _ in found])
+        each_score = each_score[each_score >= scores.MIN_COMPANION_SCORE]
+    else:
+        each_score = np.zeros(0)
+    total = float(each_score.sum())
+    used = [(fit.center, fit.sigma)] + [(each.wavelength, place.sigma) for each, place in found]
+    unmatched = [
+        line_ for line_ in lines
+        if not line_.is_absorption and 3550.0 <= line_.center <= 5500.0
+        and all(abs(line_.center - center) > max(4.0, 3.0 * sigma) for center, sigma in used)
+    ]  # fmt: skip
+    if unmatched:
+        values = scores.line_score(
+            np.array([each.snr for each in unmatched]),
+            np.array([each.sigma for each in unmatched]),
+            np.array([each.flux for each in unmatched]),
+            np.array([each.amplitude for each in unmatched])
+            / np.maximum(
+                np.interp([each.center for each in unmatched], spectrum.wavelength, np.nan_to_num(error)), 1e-3
+            ),
+        )
+        penalty = float(np.sort(values[values > scores.MIN_SCORE])[-5:].sum())
+        forgiven = each_score.size >= 2 and each_score.size + 1 > len(unmatched) and total > penalty
+        if penalty > 25.0 and not forgiven:
+            total -= penalty
+    return total + scores.bonus(each_score.size), each_score
+
+
+def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) -> tuple[Solution, ...]:
+    """Try every identity for the main line.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    line_fit : LineFit
+        The main line.
+    lines : sequence of LineFit
+        Every line found in the spectrum; those that an identity leaves unexplained lower its published score.
+
+    Returns
+    -------
+    tuple of Solution
+        Every identity whose redshift is possible, best published score first; among equal scores the larger
+        likelihood first. Empty if the main line was not measured.
+    """
+    if not np.isfinite(line_fit.center):
+        return ()
+    anchors = [*IDENTITY_LINES.values(), *(LINES[name] for name in _OTHER_ANCHORS)]
+    if line_fit.is_absorption:
+        anchors = [each for each in LINES.values() if each.absorption]
+    hypotheses = [(anchor, float(redshift_of(line_fit.center, anchor))) for anchor in anchors]
+    hypotheses = [(anchor, max(z, 0.0) if z > MIN_REDSHIFT else z) for anchor, z in hypotheses if z > MIN_REDSHIFT]
+    if not hypotheses:
+        return ()
+    broad = is_broad(line_fit, _lsf(spectrum))
+    rated = []
+    for (anchor, z), (places, measured) in zip(hypotheses, _measured(spectrum, line_fit, hypotheses), strict=True):
+        score, parts = _published_score(spectrum, line_fit, measured, places, lines)
+        likelihood = _log_likelihood(line_fit, anchor, measured, broad)
+        rated.append((max(score, 0.0), parts, likelihood, anchor, z, measured))
+    total = sum(score for score, *_ in rated)
+    rated.sort(key=lambda entry: (-entry[0], -entry[2]))
+    out = []
+    for i, (score, parts, likelihood, anchor, z, measured) in enumerate(rated):
+        fraction = score / total if total > 0 else 0.0
+        runner_up = rated[1][0] if i == 0 and len(rated) > 1 else rated[0][0] if i else 0.0
+        scale = scores.scaled_score(score, fraction, parts)
+        out.append(
+            Solution(
+                identity=anchor.name if anchor.name in IDENTITY_LINES else "other",
+                line=anchor.name,
+                rest_wavelength=anchor.vacuum,
+                redshift=z,
+                score=score,
+                fraction=fraction,
+                accepted=bool(scores.accepted(score, fraction, runner_up, scale)),
+                companions=measured,
+                log_likelihood=likelihood,
+            )
+        )
+    return tuple(out)

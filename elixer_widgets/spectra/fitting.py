@@ -42,9 +42,12 @@ WINDOW_SIGMAS = 4.5
 NARROWEST = 0.7
 """Lower limit of σ in units of the line spread function: below lies only noise (and cosmic rays)."""
 
-SHAPE_PARAMETERS = 4
 MIN_SAMPLES = 7
 """A fit of four parameters asks for a few samples more than that."""
+
+CORE = 12.0
+MIN_CORE_SAMPLES = 2
+"""So many good samples must lie within CORE Å of the wavelength asked for, or the line itself was not seen."""
 
 
 @dataclass(frozen=True)
@@ -242,10 +245,10 @@ def _best_widths(
     sigma = np.full(n, widths[0])
     for width in widths:
         reach = max(6.0, width)
-        for_offset = np.linspace(-reach, reach, 7)
-        trial = wavelengths[:, None] + for_offset
-        half = float(_half_window(np.array(width), window))
-        part = gather(samples, which, wavelengths, np.full(n, half + reach))
+        offsets = np.linspace(-reach, reach, 7)
+        trial = wavelengths[:, None] + offsets
+        widest = float(_half_window(np.array(width), window)) + reach
+        part = gather(samples, which, wavelengths, np.full(n, widest))
         area, area_err = linear_amplitudes(part, trial, width)
         with np.errstate(invalid="ignore", divide="ignore"):
             score = area / area_err
@@ -300,10 +303,12 @@ def _line_fits(
     """Turn arrays of fits into LineFit objects, with what is doubtful in words."""
     grid = samples.wavelength
     in_sky = sky_mask(fits.center)
+    core = gather(samples, which, wavelengths, np.full(wavelengths.size, CORE))
+    core_seen = np.sum(core.ivar > 0, axis=1) >= MIN_CORE_SAMPLES
     out = []
     for i, row in enumerate(which):
         spectrum = spectra[row]
-        if fits.n_samples[i] < MIN_SAMPLES or not np.isfinite(fits.flux[i]):
+        if fits.n_samples[i] < MIN_SAMPLES or not core_seen[i] or not np.isfinite(fits.flux[i]):
             out.append(
                 LineFit(
                     float(wavelengths[i]), NAN, NAN, NAN, NAN, NAN,

@@ -183,9 +183,9 @@ class Ratio:
 
 
 # Ranges: those that ELiXer allows, extended where published samples go beyond. Typical values: between the mean ratios
-# of Leung et al. (2017, ApJ 843, 130) and those of brighter local galaxies, with the Balmer decrement of case B at 1e4 K
-# (Osterbrock & Ferland 2006, table 4.4); for active nuclei the composite quasar of Vanden Berk et al. (2001, AJ 122,
-# 549, table 2).
+# of Leung et al. (2017, ApJ 843, 130) and those of brighter local galaxies, with case B Balmer decrements
+# (Osterbrock & Ferland 2006, table 4.4, 1e4 K); for active nuclei the composite quasar of Vanden Berk et al. (2001,
+# AJ 122, 549, table 2).
 GALAXY_RATIOS: dict[str, Ratio] = {
     "NeV": Ratio(0.0, 0.005, 0.1),
     "OII": Ratio(1.0, 1.0, 1.0),

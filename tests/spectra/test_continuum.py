@@ -1,0 +1,69 @@
+"""Continuum estimates against spectra of known magnitude."""
+
+import numpy as np
+import pytest
+
+from elixer_widgets.detection import Spectrum
+from elixer_widgets.spectra import fit_line, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.continuum import ab_magnitude, flux_density
+from elixer_widgets.spectra.wavelengths import hetdex_grid
+from tests.spectra.synthetic import spectrum
+
+GRID = hetdex_grid()
+
+
+def _flat(magnitude: float, noise: float, seed: int | None = None) -> Spectrum:
+    flux = np.array([flux_density(magnitude, each) for each in GRID])
+    if seed is not None:
+        flux = flux + np.random.default_rng(seed).normal(0, noise, GRID.size)
+    return Spectrum(GRID, flux, np.full(GRID.size, noise))
+
+
+def test_ab_zero_point() -> None:
+    # 3631 Jy, 1 Jy = 1e-23 erg/s/cm²/Hz, is magnitude 0
+    f_lambda = 3631e-23 * 2.99792458e18 / 5000.0**2
+    assert ab_magnitude(f_lambda * 1e17, 5000.0) == pytest.approx(0.0, abs=0.001)
+    assert ab_magnitude(flux_density(22.3, 4700.0), 4700.0) == pytest.approx(22.3)
+
+
+@pytest.mark.parametrize("magnitude", [18.0, 22.0])
+def test_flat_spectrum_has_its_magnitude(magnitude: float) -> None:
+    measured = g_magnitude(_flat(magnitude, 0.02))
+    assert measured.value == pytest.approx(magnitude, abs=0.002) and not measured.is_limit
+    wide = wide_continuum(_flat(magnitude, 0.02), 4000.0)
+    assert wide.value == pytest.approx(flux_density(magnitude, 4000.0), rel=0.002)
+
+
+def test_error_is_the_scatter() -> None:
+    values = [g_magnitude(_flat(23.0, 0.3, seed)) for seed in range(200)]
+    assert np.std([each.value for each in values]) == pytest.approx(np.mean([each.error for each in values]), rel=0.15)
+
+
+def test_nothing_is_a_limit() -> None:
+    dark = Spectrum(GRID, np.zeros(GRID.size), np.full(GRID.size, 0.3))
+    measured = g_magnitude(dark)
+    assert measured.is_limit and measured.limit_sigma == 2.0
+    assert g_magnitude(dark, depth=24.0).value == pytest.approx(24.0)
+    wide = wide_continuum(dark)
+    assert wide.is_limit and wide.value == pytest.approx(2.0 * wide.error)
+
+
+def test_lines_are_left_out_of_the_continuum() -> None:
+    bright = spectrum([(4700.0, 10.0, 500.0)], noise=0.01, continuum=0.2)
+    line = fit_line(bright, 4700.0)
+    assert wide_continuum(bright, lines=(line,)).value == pytest.approx(0.2, rel=0.15)
+    assert wide_continuum(bright).value > 0.35
+
+
+def test_uncovered_band_is_not_measured() -> None:
+    red = Spectrum(np.arange(5400.0, 7000.0, 2.0), np.ones(800), np.ones(800))
+    assert np.isnan(g_magnitude(red).value) and np.isnan(wide_continuum(red).value)
+
+
+def test_narrow_continuum() -> None:
+    noisy = spectrum([(4500.0, 3.0, 40.0)], continuum=1.0)
+    narrow = narrow_continuum(noisy, fit_line(noisy, 4500.0))
+    assert narrow.value == pytest.approx(1.0, abs=4 * narrow.error) and not narrow.is_limit
+    dark = spectrum([(4500.0, 3.0, 40.0)], continuum=0.0, seed=None)
+    limit = narrow_continuum(dark, fit_line(dark, 4500.0))
+    assert limit.is_limit and limit.value == pytest.approx(2.0 * limit.error)
