@@ -61,8 +61,16 @@ class ImagePlane:
         return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
-def _plane(path: str, index: int, hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU) -> ImagePlane | None:
-    """The plane of one HDU, or None if it holds no two-dimensional image with a celestial WCS."""
+def _plane(
+    path: str,
+    index: int,
+    hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU,
+    primary: fits.Header,
+) -> ImagePlane | None:
+    """The plane of one HDU, or None if it holds no two-dimensional image with a celestial WCS.
+
+    Keywords of the primary header stand in for those that the image's own header lacks.
+    """
     if not getattr(hdu, "is_image", False):
         return None
     shape = tuple(hdu.shape)
@@ -82,7 +90,7 @@ def _plane(path: str, index: int, hdu: fits.ImageHDU | fits.PrimaryHDU | fits.Co
         return None
     keywords = {
         str(card.keyword): card.value
-        for card in header.cards
+        for card in (*primary.cards, *header.cards)
         if card.keyword not in ("COMMENT", "HISTORY", "") and isinstance(card.value, int | float | str)
     }
     return ImagePlane(
@@ -118,7 +126,7 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
             with fits.open(name, memmap=True, lazy_load_hdus=True) as hdus:
                 if hdu is not None:
                     index = hdus.index_of(hdu)
-                    plane = _plane(name, index, hdus[index])
+                    plane = _plane(name, index, hdus[index], hdus[0].header)
                     if plane is None:
                         raise DataError(
                             f"{name}: HDU {hdu!r} holds no two-dimensional image with a celestial WCS; "
@@ -126,7 +134,7 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
                         )
                     return plane
                 for index, one in enumerate(hdus):
-                    plane = _plane(name, index, one)
+                    plane = _plane(name, index, one, hdus[0].header)
                     if plane is not None:
                         return plane
     except FileNotFoundError as error:

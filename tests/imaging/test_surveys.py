@@ -1,0 +1,120 @@
+"""The survey library on a small imaging folder in the survey's own layouts."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.integrate import trapezoid
+
+from elixer_widgets.detection import DataError
+from elixer_widgets.imaging import find_matches, grow_aperture, open_library
+from tests.imaging.sky import DEC, RA, imaging_folder, source_positions
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return imaging_folder(tmp_path_factory.mktemp("release"))
+
+
+def test_every_band_is_found_deepest_first(root: Path) -> None:
+    imaging = open_library(root).imaging(RA, DEC)
+    assert [(c.survey, c.band) for c in imaging.cutouts] == [
+        ("CFHTLS", "u"),
+        ("CFHTLS", "g"),
+        ("DECaLS", "g"),
+        ("HSC-DEX", "r"),
+        ("CFHTLS", "r"),
+        ("DECaLS", "r"),
+        ("CFHTLS", "i"),
+        ("CFHTLS", "z"),
+        ("DECaLS", "z"),
+    ]
+    assert imaging.notes == ()
+
+
+def test_magnitudes_agree_with_truth_in_every_survey(root: Path) -> None:
+    ra, dec, mag, _ = source_positions()[0]
+    for cutout in open_library(root).imaging(ra, dec).cutouts:
+        growth = grow_aperture(cutout, ra, dec)
+        assert growth.mag == pytest.approx(mag, abs=max(3 * growth.mag_err, 0.02)), cutout.survey
+
+
+def test_objects_carry_magnitudes_shapes_and_redshifts(root: Path) -> None:
+    imaging = open_library(root).imaging(RA, DEC, radius=10.0)
+    first = {o.catalog: o for o in imaging.objects[:3]}
+    assert set(first) == {"HSC-DEX", "CFHTLS", "DECaLS"}
+    for target in first.values():
+        assert target.spec_z == 0.40
+        assert target.photo_z == pytest.approx(0.43)  # the published best value, not the median of the PDF
+        assert target.photo_z_pdf is not None
+        grid, pdf = target.photo_z_pdf
+        assert grid[np.argmax(pdf)] == pytest.approx(0.40, abs=0.006)
+        assert trapezoid(pdf, grid) == pytest.approx(1.0, abs=1e-3)
+    assert [m.band for m in first["CFHTLS"].magnitudes] == ["r", "g", "i", "u", "z"]
+    assert np.isnan(first["DECaLS"].major)  # a point source has no shape
+
+
+def test_tractor_limits_shapes_and_unobserved_bands(root: Path) -> None:
+    imaging = open_library(root).imaging(RA, DEC, radius=10.0)
+    second = next(o for o in imaging.objects if o.catalog == "DECaLS" and o.identifier == "1")
+    bands = {m.band: m for m in second.magnitudes}
+    assert bands["g"].value == pytest.approx(23.5)
+    assert bands["r"].is_limit and bands["r"].value == pytest.approx(22.5 - 2.5 * np.log10(2 / 40))
+    assert "z" not in bands  # inverse variance 0: not observed
+    # |e| = 1/3: axis ratio 1/2; e1 < 0 is elongation east-west.
+    assert (second.major, second.minor, second.position_angle) == pytest.approx((1.0, 0.5, 90.0))
+
+
+def test_only_objects_within_the_radius(root: Path) -> None:
+    library = open_library(root)
+    assert {o.identifier for o in library.imaging(RA, DEC, radius=10.0).objects} == {"0", "1"}
+    assert {o.identifier for o in library.imaging(RA, DEC, radius=30.0).objects} == {"0", "1", "2"}
+
+
+def test_matches_from_the_library(root: Path) -> None:
+    ra, dec, *_ = source_positions()[0]
+    matches = find_matches(open_library(root).imaging(ra, dec), ra, dec)
+    assert matches and all(m.separation < 0.01 for m in matches)
+
+
+def test_outside_all_surveys(root: Path) -> None:
+    imaging = open_library(root).imaging(RA + 1.0, DEC)
+    assert imaging.cutouts == () and imaging.objects == ()
+    assert imaging.notes == ("no image on disk covers this position",)
+
+
+def test_opposite_side_of_the_sky_is_not_covered(root: Path) -> None:
+    # The tangent projection maps antipodes onto the same pixels.
+    assert open_library(root).imaging(RA - 180.0, -DEC).cutouts == ()
+
+
+def test_broken_files_are_notes(tmp_path: Path) -> None:
+    root = imaging_folder(tmp_path)
+    image = root / "imaging" / "cfhtls" / "CFHTLS_W_g_W3-1-2_MEDIAN.fits"
+    image.write_bytes(image.read_bytes()[: image.stat().st_size // 3])
+    (root / "imaging" / "cfhtls" / "CFHTLS_W_i_W3-1-2_MEDIAN.fits").write_text("not a FITS file")
+    (root / "imaging" / "decals" / "tractor-2145p522.fits").write_text("nor this")
+    (root / "imaging" / "photz" / "pdf_cfhtls.h5").write_text("nor this")
+    imaging = open_library(root).imaging(RA, DEC)
+    assert {c.band for c in imaging.cutouts if c.survey == "CFHTLS"} == {"u", "r", "z"}
+    assert "DECaLS" not in {o.catalog for o in imaging.objects}
+    text = " ".join(imaging.notes)
+    assert all(name in text for name in ("CFHTLS_W_g", "CFHTLS_W_i", "tractor-2145p522", "pdf_cfhtls"))
+
+
+def test_a_library_travels_to_a_worker(root: Path) -> None:
+    library = open_library(root)
+    library.imaging(RA, DEC)
+    again = pickle.loads(pickle.dumps(library))
+    assert len(again.imaging(RA, DEC).cutouts) == 9
+
+
+def test_wrong_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        open_library(tmp_path / "nowhere")
+    assert open_library(tmp_path).imaging(RA, DEC).cutouts == ()
+    with pytest.raises(DataError, match="not a position"):
+        open_library(tmp_path).imaging(float("nan"), DEC)
