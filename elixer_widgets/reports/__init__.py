@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from elixer_widgets.reports.catalog import write_catalog
+from elixer_widgets.reports.merge import merge_catalogs
 from elixer_widgets.reports.page import write_report
 
-__all__ = ["write_report"]
+__all__ = ["merge_catalogs", "write_catalog", "write_report"]

@@ -125,9 +125,7 @@ class Canvas:
 
         if len(segments):
             self._add(
-                LineCollection(
-                    list(segments), colors=color, linewidths=width, alpha=alpha, linestyles=dashes
-                ),
+                LineCollection(list(segments), colors=color, linewidths=width, alpha=alpha, linestyles=dashes),
                 clip,
             )
 
@@ -164,9 +162,7 @@ class Canvas:
             **style,
         )
 
-    def dots(
-        self, x: np.ndarray, y: np.ndarray, color: str, size: float = 9.0, clip: Box | None = None
-    ) -> None:
+    def dots(self, x: np.ndarray, y: np.ndarray, color: str, size: float = 9.0, clip: Box | None = None) -> None:
         """Filled circles of `size` square points."""
         from matplotlib.collections import PathCollection
         from matplotlib.path import Path as Shape
@@ -287,9 +283,7 @@ class Panel:
             color, width, clip=self.box, **style,
         )  # fmt: skip
 
-    def frame(
-        self, x_ticks: np.ndarray | None = None, y_ticks: np.ndarray | None = None, size: float = 8.5
-    ) -> None:
+    def frame(self, x_ticks: np.ndarray | None = None, y_ticks: np.ndarray | None = None, size: float = 8.5) -> None:
         """The frame, with ticks outside and their numbers."""
         box, canvas = self.box, self.canvas
         canvas.rectangle(box, edge="black", width=0.9)

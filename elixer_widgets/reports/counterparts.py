@@ -8,7 +8,7 @@ from elixer_widgets.analysis import Interpretation
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, Panel, wrap
-from elixer_widgets.reports.colors import BLACK, GREEN, GREY, TARGET_COLORS, VERMILLION
+from elixer_widgets.reports.colors import GREEN, GREY, TARGET_COLORS, VERMILLION
 from elixer_widgets.reports.derived import plae_for, redshift_as
 from elixer_widgets.reports.wording import finite, magnitude, plae, shorten
 
@@ -51,7 +51,11 @@ def nothing_found(interpretation: Interpretation) -> str:
     if not (finite(detection.ra) and finite(detection.dec)):
         return "Catalogue counterparts not available: no position came with this spectrum."
     if not imaging.cutouts and not imaging.objects:
-        return "Catalogue counterparts not available: " + ("; ".join(imaging.notes) or "no catalogue covers this position") + "."
+        return (
+            "Catalogue counterparts not available: "
+            + ("; ".join(imaging.notes) or "no catalogue covers this position")
+            + "."
+        )
     return 'No catalogue object lies within 3" of the position.'
 
 
@@ -60,7 +64,14 @@ def draw_counterparts(canvas: Canvas, interpretation: Interpretation) -> None:
     box = layout.COUNTERPARTS
     matches = sorted(interpretation.measurements.matches, key=lambda match: match.rank)[:SHOWN]
     if not matches:
-        canvas.text(box.left, box.top + 20, "\n".join(wrap(nothing_found(interpretation), 100)), 11, family="mono", vertical="top")
+        canvas.text(
+            box.left,
+            box.top + 20,
+            "\n".join(wrap(nothing_found(interpretation), 100)),
+            11,
+            family="mono",
+            vertical="top",
+        )
         return
     step = box.height / len(ROWS)
     for row, title in enumerate(ROWS):
@@ -88,7 +99,9 @@ def draw_photo_z(canvas: Canvas, interpretation: Interpretation) -> None:
         reason = "no counterpart has a photo-z" if matches else "no catalogue counterpart"
         canvas.not_available(box, "Photometric redshifts", reason)
         return
-    most = max([lya, interpretation.redshift if finite(interpretation.redshift) else 0.0, *(m.object.spec_z for m in specs)])
+    most = max(
+        [lya, interpretation.redshift if finite(interpretation.redshift) else 0.0, *(m.object.spec_z for m in specs)]
+    )
     panel = Panel(canvas, box, (0.0, max(HIGHEST_Z, 1.05 * most)), (0.0, 1.1))
     for match, pdf in curves:
         assert pdf is not None
@@ -113,4 +126,3 @@ def draw_photo_z(canvas: Canvas, interpretation: Interpretation) -> None:
     canvas.lines([[(middle, y), (middle + 46, y)]], VERMILLION, 1.6, dashes=(0, (5, 3)))
     canvas.text(middle + 54, y, f"Lyα z {lya:.4f}", 8.5)
     canvas.text(box.right, y, "each curve scaled to 1", 7.5, align="right", color=GREY)
-    _ = BLACK

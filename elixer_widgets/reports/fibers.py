@@ -13,10 +13,10 @@ from elixer_widgets.reports.layout import Box
 from elixer_widgets.reports.stretch import (
     cutout_limits,
     cutout_picture,
-    doubled,
     flat_picture,
     grey,
     smooth,
+    widened,
 )
 
 ROWS_SHOWN = 4
@@ -24,7 +24,6 @@ GAP_X, GAP_Y = 3, 4  # cutout pixels between columns, and below the sum
 SHAPE = (21, 49)
 POOR_PROFILE = 4.0  # fiber-profile χ² above which the text turns red
 WITH_SKY_FACTOR = 0.8  # With-Sky limits are the zscale limits divided by this
-EMPTY = np.full((*SHAPE, 3), 244, np.uint8)
 
 
 def weighted_sum(cutouts: tuple[FiberCutout, ...], excluded: tuple[str, ...] = ()) -> np.ndarray:
@@ -116,7 +115,9 @@ def draw_fibers(canvas: Canvas, interpretation: Interpretation) -> None:
         box = column_box(0, column)
         canvas.text(box.center[0], box.top - 12, title, 8, align="center")
     used = sum(1 for cutout in images.cutouts if cutout.fiber.fiber_id not in excluded)
-    canvas.text(*column_box(0, 1).center, f"sum of {used} fiber{'s' if used != 1 else ''}", 7.5, align="center", color=GREY)
+    canvas.text(
+        *column_box(0, 1).center, f"sum of {used} fiber{'s' if used != 1 else ''}", 7.5, align="center", color=GREY
+    )
     canvas.text(layout.FIBER_RIGHT_X, row_box(0).center[1], "Weighted\nSum", 8)
     for row in range(ROWS_SHOWN, 0, -1):
         if row <= len(images.cutouts):
@@ -139,16 +140,14 @@ def _draw_row(canvas: Canvas, row: int, cutout: FiberCutout, excluded: tuple[str
     lines = right_text(cutout)
     if off:
         lines = ["SWITCHED OFF", *lines[1:]]
-    canvas.text(
-        layout.FIBER_RIGHT_X, box.center[1], "\n".join(lines), 7, color=WARNING if off else BLACK, spacing=1.0
-    )
+    canvas.text(layout.FIBER_RIGHT_X, box.center[1], "\n".join(lines), 7, color=WARNING if off else BLACK, spacing=1.0)
     if cutout.pixel_flat is None:
         canvas.text(*column_box(row, 1).center, "no pixel flat", 7.5, align="center", color=GREY)
 
 
 def _draw_region(canvas: Canvas, box: Box, title: str, image: np.ndarray, region: CcdRegion, factor: float) -> None:
     """One tall CCD window in the best fiber's colour."""
-    limits = doubled(cutout_limits(image), factor)
+    limits = widened(cutout_limits(image), factor)
     canvas.image(grey(image, limits), box)
     canvas.rectangle(box.inset(1.5), edge=FIBER_COLORS[0], width=2.0)
     canvas.text(box.center[0], box.top - 42, title, 10, align="center")

@@ -180,9 +180,7 @@ def draw_imaging(canvas: Canvas, interpretation: Interpretation) -> int:
     """Draw the row; returns the first free slot (7 if none)."""
     measurements = interpretation.measurements
     detection = measurements.detection
-    canvas.text(
-        layout.MARGIN_LEFT, layout.IMAGING_TITLE_Y, shorten(row_title(interpretation), 160), 11, family="mono"
-    )
+    canvas.text(layout.MARGIN_LEFT, layout.IMAGING_TITLE_Y, shorten(row_title(interpretation), 160), 11, family="mono")
     if not (np.isfinite(detection.ra) and np.isfinite(detection.dec)):
         reason = "no position came with this spectrum"
         for slot, what in enumerate(("Fiber positions", "Line-flux map", "Images")):
@@ -209,7 +207,9 @@ def _title(canvas: Canvas, slot: int, text: str) -> None:
 
 def _compass(canvas: Canvas, view: View) -> None:
     """Search box turned to north, letters N and E, centre, and a bar of two arcsec."""
-    corners = [view.place(e, n) for e, n in ((-SEARCH, -SEARCH), (SEARCH, -SEARCH), (SEARCH, SEARCH), (-SEARCH, SEARCH))]
+    corners = [
+        view.place(e, n) for e, n in ((-SEARCH, -SEARCH), (SEARCH, -SEARCH), (SEARCH, SEARCH), (-SEARCH, SEARCH))
+    ]
     canvas.polygon(corners, edge=WARNING, width=0.9, clip=view.box)
     for letter, at in (("N", view.place(0, 1.28 * SEARCH)), ("E", view.place(1.28 * SEARCH, 0))):
         canvas.text(*at, letter, 9, color=WARNING, align="center", bold=True, halo=True)
@@ -222,7 +222,9 @@ def _reticle(canvas: Canvas, view: View) -> None:
     """Four arms around the position."""
     x, y = view.box.center
     near, far = 0.05 * view.box.width, 0.15 * view.box.width
-    arms = [[(x + sx * near, y + sy * near), (x + sx * far, y + sy * far)] for sx, sy in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    arms = [
+        [(x + sx * near, y + sy * near), (x + sx * far, y + sy * far)] for sx, sy in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
     canvas.lines(arms, WARNING, 1.0)
 
 
@@ -292,7 +294,14 @@ def _draw_fiber_positions(canvas: Canvas, interpretation: Interpretation) -> Non
     for rank in range(len(detection.fibers) - 1, -1, -1):
         _draw_fiber(canvas, view, detection.fibers[rank], rank, measurements.excluded_fibers)
     _axis(canvas, view)
-    canvas.text(box.center[0], box.bottom + 34, "arcsec (east left)" if detection.fibers else "no fiber data", 8, align="center", vertical="top")
+    canvas.text(
+        box.center[0],
+        box.bottom + 34,
+        "arcsec (east left)" if detection.fibers else "no fiber data",
+        8,
+        align="center",
+        vertical="top",
+    )
 
 
 def _draw_fiber(canvas: Canvas, view: View, fiber: Fiber, rank: int, excluded: tuple[str, ...]) -> None:

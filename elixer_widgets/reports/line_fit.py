@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.detection import Spectrum
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
-from elixer_widgets.detection import Spectrum
 
 HALF_WINDOW = 45.6
 """Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -22,27 +20,11 @@ from elixer_widgets.reports.header import draw_header
 from elixer_widgets.reports.imaging import draw_imaging
 from elixer_widgets.reports.line_fit import draw_line_fit
 from elixer_widgets.reports.spectrum import draw_spectrum
+from elixer_widgets.reports.state import replacing, state
 from elixer_widgets.reports.text_block import draw_text_block
-from elixer_widgets.reports.wording import finite, shorten
+from elixer_widgets.reports.wording import shorten
 
 NOTES_CHARACTERS = 330
-
-
-def state(interpretation: Interpretation) -> dict[str, object]:
-    """What is needed to reopen this view: the detection, the identity and whatever a person changed."""
-    measurements = interpretation.measurements
-    detection, aperture = measurements.detection, measurements.aperture
-    return {
-        "detectid": int(detection.detectid),
-        "name": detection.label,
-        "release": detection.release,
-        "identity": interpretation.identity,
-        "z": round(float(interpretation.redshift), 6) if finite(interpretation.redshift) else None,
-        "chosen_by": interpretation.chosen_by,
-        "aperture": aperture.radius if aperture is not None else None,
-        "excluded_fibers": list(measurements.excluded_fibers),
-        "version": __version__,
-    }
 
 
 def metadata(interpretation: Interpretation) -> dict[str, str]:
@@ -108,25 +90,11 @@ def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> P
     target = Path(path)
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
-        raise DataError(f"{target}: cannot write a report as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg")
-    if not target.parent.is_dir():
-        raise DataError(f"{target}: the folder {target.parent} does not exist; make it first")
+        raise DataError(
+            f"{target}: cannot write a report as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg"
+        )
     made = datetime.now()
     canvas = draw_page(interpretation, made)
-    handle, name = tempfile.mkstemp(suffix=suffix, prefix=f".{target.stem}_", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with replacing(target) as temporary:
         canvas.save(temporary, metadata(interpretation), made)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
-
-
-def _umask() -> int:
-    """The process's file mode mask (there is no way to read it but to set it)."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

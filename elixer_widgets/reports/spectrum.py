@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ LEAST_PROBABILITY = 0.005
 MOST_HYPOTHESES = 6
 ALWAYS = ("Lya", "OII")
 BAND_SIGMA = 3.0
+BAND_GREY = "#b5b5b5"
 LABEL_SIZE = 8.0
 LABEL_GAP = LABEL_SIZE * PIXELS_PER_POINT * 1.12  # pixels between neighbouring upright labels
 OWN_LINE = 5.0  # Å; a companion nearer than this to the main line is not labelled
@@ -50,16 +52,14 @@ def hypotheses(interpretation: Interpretation) -> list[Hypothesis]:
         if rival.identity == chosen or not rival.redshift > -0.001:
             continue
         if rival.probability >= LEAST_PROBABILITY or rival.identity in ALWAYS:
-            found.append(
-                Hypothesis(rival.identity, rival.redshift, rival.probability, rival.companions, False)
-            )
+            found.append(Hypothesis(rival.identity, rival.redshift, rival.probability, rival.companions, False))
     must = [h for h in found if h.chosen or h.identity in ALWAYS]
     rest = [h for h in found if h not in must][: max(0, MOST_HYPOTHESES - len(must))]
     return [h for h in found if h in must or h in rest]
 
 
 def flux_range(spectrum: Spectrum, center: float) -> tuple[float, float]:
-    """y limits of the spectrum: twice the line's peak at most, -0.2 of it at least; all of it without an emission line."""
+    """y limits of the spectrum: from -0.2 to twice the line's peak at most; all of it without an emission line."""
     flux = np.asarray(spectrum.flux)[spectrum.good]
     if flux.size == 0:
         return -1.0, 1.0
@@ -127,7 +127,7 @@ def draw_spectrum(canvas: Canvas, interpretation: Interpretation) -> None:
     if spectrum.has_error:
         error = BAND_SIGMA * np.asarray(spectrum.error)
         error = np.where(spectrum.good, error, np.nan)
-        panel.band(wave, -error, error, face="#b5b5b5", alpha=0.55)
+        panel.band(wave, -error, error, face=BAND_GREY, alpha=0.55)
     for sky, half in SKY_LINES:
         panel.span(sky - half, sky + half, face=LIGHT, edge=GREY, width=0.5, hatch="//")
     _mark_companions(panel, interpretation)
@@ -190,8 +190,12 @@ def _draw_legend(canvas: Canvas, found: list[Hypothesis], has_error: bool, other
         canvas.text(x + 36, y, text, 8.5, bold=each.chosen)
         x += 70 + len(text) * 8.5 * PIXELS_PER_POINT * (0.62 if each.chosen else 0.56)
     x = layout.SPECTRUM.right
-    marks = [("panel above, right", {"face": GOLD}), ("sky line", {"face": LIGHT, "edge": GREY, "hatch": "///", "width": 0.5})]
-    marks.append((f"±{BAND_SIGMA:g}σ error", {"face": "#b5b5b5", "alpha": 0.55}) if has_error else ("no errors given", {"edge": GREY, "width": 0.5}))
+    marks: list[tuple[str, dict[str, Any]]] = [
+        ("panel above, right", {"face": GOLD}),
+        ("sky line", {"face": LIGHT, "edge": GREY, "hatch": "///", "width": 0.5}),
+    ]
+    if has_error:
+        marks.append((f"±{BAND_SIGMA:g}σ error", {"face": BAND_GREY, "alpha": 0.55}))
     if others:
         marks.append(("line found", {}))
     for text, style in marks:

@@ -42,9 +42,13 @@ def grey(values: np.ndarray, limits: tuple[float, float], *, inverted: bool = Tr
     return picture
 
 
-def doubled(limits: tuple[float, float], factor: float) -> tuple[float, float]:
-    """The limits divided by `factor`, as the report does for its columns."""
-    return limits[0] / factor, limits[1] / factor
+def widened(limits: tuple[float, float], factor: float) -> tuple[float, float]:
+    """The limits spread about their middle by 1 / `factor`.
+
+    The ELiXer report divides both limits by its factors, which is the same where the sky was subtracted.
+    """
+    middle, half = 0.5 * (limits[0] + limits[1]), 0.5 * (limits[1] - limits[0]) / factor
+    return middle - half, middle + half
 
 
 def smooth(image: np.ndarray, cosmic: np.ndarray | None = None) -> np.ndarray:
@@ -67,11 +71,9 @@ def flat_picture(flat: np.ndarray) -> np.ndarray:
     return picture
 
 
-def cutout_picture(
-    image: np.ndarray, cosmic: np.ndarray | None, limits: tuple[float, float]
-) -> np.ndarray:
+def cutout_picture(image: np.ndarray, cosmic: np.ndarray | None, limits: tuple[float, float]) -> np.ndarray:
     """The 2-D spectrum, cosmic rays in green."""
-    picture = grey(image, doubled(limits, 0.5))
+    picture = grey(image, widened(limits, 0.5))
     if cosmic is not None:
         picture[np.asarray(cosmic, bool)] = COSMIC_RGB
     return picture

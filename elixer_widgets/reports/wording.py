@@ -8,13 +8,18 @@ from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.detection import Detection, Magnitude
-from elixer_widgets.reports.derived import CGS, plae_for, redshift_as, rest_width
+from elixer_widgets.reports.derived import (
+    CGS,
+    PLAE_RANGE,
+    aperture_correction,
+    clipped_plae,
+    plae_for,
+    redshift_as,
+    rest_width,
+)
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 
 NOT_MEASURED = "not measured"
-PLAE_RANGE = (0.001, 1000.0)
-"""Where P(LAE)/P(OII) is clipped when shown or stored, as in ELiXer."""
-
 WORST_SEEING = 3.0  # arcsec, above it the report marks the value
 WORST_THROUGHPUT = 0.08
 WORST_DITHER_NORM = 3.0
@@ -65,21 +70,23 @@ def magnitude(value: Magnitude) -> str:
 
 
 def ratio(value: float) -> str:
-    """A probability ratio, clipped, with three significant digits."""
-    if not finite(value):
-        return "N/A"
+    """A probability ratio inside `PLAE_RANGE`, three significant digits; at the range's ends marked as a limit."""
     low, high = PLAE_RANGE
-    clipped = min(max(value, low), high)
-    return f"{clipped:.0f}" if clipped >= 100 else f"{clipped:.3g}"
+    if value >= high:
+        return f">{high:.0f}"
+    if value <= low:
+        return f"<{low:g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def plae(value: PlaeRatio | None) -> str:
     """P(LAE)/P(OII) with its 68 % interval: `42 (12 to 120)`."""
-    if value is None or not finite(value.value):
+    best, low, high = clipped_plae(value)
+    if math.isnan(best):
         return "N/A"
-    text = ratio(value.value)
-    if finite(value.low) and finite(value.high):
-        text += f" ({ratio(value.low)} to {ratio(value.high)})"
+    text = ratio(best)
+    if not (math.isnan(low) or math.isnan(high)) and ratio(low) != ratio(high):
+        text += f" ({ratio(low)} to {ratio(high)})"
     return text
 
 
@@ -191,18 +198,6 @@ def _conditions(detection: Detection) -> str:
     return "  ".join(parts) or "F T N A g: not available"
 
 
-APERTURE_SAMPLE = 515
-"""Sample of the HETDEX grid, 4500 Å, at which ELiXer quotes the aperture correction."""
-
-
-def aperture_correction(detection: Detection) -> float:
-    """The spectrum's aperture correction at 4500 Å, NaN if it has none."""
-    correction = detection.spectrum.aperture_correction
-    if correction is None or correction.size <= APERTURE_SAMPLE:
-        return math.nan
-    return float(correction[APERTURE_SAMPLE])
-
-
 def text_block(interpretation: Interpretation) -> list[str]:
     """The lines of the text block, in the order of the ELiXer report."""
     measurements = interpretation.measurements
@@ -229,7 +224,5 @@ def text_block(interpretation: Interpretation) -> list[str]:
         best = interpretation.solutions[0]
         star = "*" if best.accepted else ""
         name = LABELS.get(best.identity, best.identity)
-        lines.append(
-            f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}"
-        )
+        lines.append(f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}")
     return lines

@@ -1,0 +1,202 @@
+"""The ELiXer catalogue 0.8.1 as an HDF5 file that PyTables opens, queries and indexes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.posterior import IDENTITIES
+from elixer_widgets.detection import DataError
+from elixer_widgets.releases.layout import TableLayout, catalog_layout
+from elixer_widgets.releases.pytables import create_table, prepare_file, require_group, write_index
+from elixer_widgets.reports import catalog_rows as rows
+from elixer_widgets.reports.state import replacing, state
+from elixer_widgets.reports.wording import choices
+
+CATALOG_VERSION = "0.8.1"
+TITLE = "ELiXer Detection Catalog"
+
+TABLES: dict[str, tuple[str, int]] = {
+    "Version": ("ELiXer Detection Version Table", 2048),
+    "Detections": ("ELiXer Detection Summary Table", 121),
+    "CalibratedSpectra": ("HETDEX Flux Calibrated, PSF Weighted Summed Spectra Table", 21),
+    "SpectraLines": ("ELiXer Identified SpectraLines Table", 1149),
+    "Aperture": ("ELiXer Aperture Photometry Table", 606),
+    "ElixerApertures": ("ELiXer Image Circular Apertures Table", 675),
+    "ExtractedObjects": ("ELiXer Image Extracted Objects Table", 956),
+    "CatalogMatch": ("ELiXer Catalog Matched Objected Table", 624),
+}
+"""Title and rows a chunk of each table that is written. The optional tables (NeighborSpectra, DeblendedSpectra,
+ClassificationExtraFeatures) are written by `merge_catalogs` only, where an input has them."""
+
+OWN_GROUP = "ElixerWidgets"
+"""What the published tables have no column for: probabilities of all identities, evidence, human choices."""
+
+IDENTITY = TableLayout(
+    "Identity",
+    np.dtype(
+        [
+            ("detectid", "<i8"), ("label", "S40"), ("release", "S64"), ("ra", "<f8"), ("dec", "<f8"),
+            ("identity", "S8"), ("line_label", "S24"), ("chosen_by", "S12"), ("redshift", "<f8"),
+            ("redshift_err", "<f8"), ("p_lya", "<f8"), ("calibrated", "u1"), ("quality", "<f8"),
+            ("equivalent_width", "<f8"), ("equivalent_width_err", "<f8"), ("continuum_is_limit", "u1"),
+            ("luminosity", "<f8"), ("plae_poii", "<f8"), ("plae_poii_low", "<f8"), ("plae_poii_high", "<f8"),
+            *((f"p_{name}", "<f8") for name in IDENTITIES),
+        ]
+    ),
+    booleans=frozenset({"calibrated", "continuum_is_limit"}),
+)  # fmt: skip
+EVIDENCE = TableLayout(
+    "Evidence", np.dtype([("detectid", "<i8"), ("name", "S48"), ("log_odds", "<f8"), ("words", "S240")])
+)
+CHOICES = TableLayout("Choices", np.dtype([("detectid", "<i8"), ("words", "S160"), ("state", "S400")]))
+OWN_TABLES = {
+    "Identity": (IDENTITY, "Probability of every identity"),
+    "Evidence": (EVIDENCE, "Natural log odds for Lya against all else, piece by piece"),
+    "Choices": (CHOICES, "What a person decided"),
+}
+
+
+def _text(value: str, size: int) -> bytes:
+    """UTF-8, cut at a whole character so that it fits `size` bytes."""
+    return value.encode()[:size].decode("utf-8", "ignore").encode()
+
+
+def identity_rows(interpretation: Interpretation) -> np.ndarray:
+    """One row of the own table `Identity`; NaN where a number is missing."""
+    measurements = interpretation.measurements
+    detection = measurements.detection
+    row = np.zeros(1, IDENTITY.dtype)
+    values: dict[str, object] = {
+        "detectid": detection.detectid, "label": _text(detection.label, 40), "release": _text(detection.release, 64),
+        "ra": detection.ra, "dec": detection.dec, "identity": interpretation.identity.encode(),
+        "line_label": _text(interpretation.line_label, 24), "chosen_by": interpretation.chosen_by.encode(),
+        "redshift": interpretation.redshift, "redshift_err": interpretation.redshift_err,
+        "p_lya": interpretation.p_lya, "calibrated": int(interpretation.calibrated),
+        "quality": interpretation.quality, "equivalent_width": interpretation.equivalent_width,
+        "equivalent_width_err": interpretation.equivalent_width_err,
+        "continuum_is_limit": int(interpretation.continuum.is_limit), "luminosity": interpretation.luminosity,
+        "plae_poii": interpretation.plae_poii.value, "plae_poii_low": interpretation.plae_poii.low,
+        "plae_poii_high": interpretation.plae_poii.high,
+    }  # fmt: skip
+    values |= {f"p_{name}": interpretation.posterior.get(name, math.nan) for name in IDENTITIES}
+    for name, value in values.items():
+        row[name] = value
+    return row
+
+
+def evidence_rows(interpretation: Interpretation) -> np.ndarray:
+    """The rows of the own table `Evidence`."""
+    array = np.zeros(len(interpretation.evidence), EVIDENCE.dtype)
+    for row, each in zip(array, interpretation.evidence, strict=True):
+        row["detectid"] = interpretation.measurements.detection.detectid
+        row["name"], row["log_odds"], row["words"] = _text(each.name, 48), each.log_odds, _text(each.words, 240)
+    return array
+
+
+def choice_rows(interpretation: Interpretation) -> np.ndarray:
+    """The rows of the own table `Choices`: one a human decision, with the state that reopens the view."""
+    said = choices(interpretation)
+    array = np.zeros(len(said), CHOICES.dtype)
+    kept = json.dumps(state(interpretation), ensure_ascii=False)
+    for row, words in zip(array, said, strict=True):
+        row["detectid"] = interpretation.measurements.detection.detectid
+        row["words"], row["state"] = _text(words, 160), _text(kept, 400)
+    return array
+
+
+_DETAIL: dict[str, Callable[[Interpretation], list[rows.Row]]] = {
+    "SpectraLines": rows.line_rows,
+    "Aperture": rows.aperture_rows,
+    "ElixerApertures": rows.step_rows,
+    "ExtractedObjects": rows.object_rows,
+    "CatalogMatch": rows.match_rows,
+}
+_OWN: dict[str, Callable[[Interpretation], np.ndarray]] = {
+    "Identity": identity_rows,
+    "Evidence": evidence_rows,
+    "Choices": choice_rows,
+}
+
+
+def version_rows() -> np.ndarray:
+    """The single row of `Version`."""
+    return rows.filled("Version", [{"version": CATALOG_VERSION, "version_pytables": f"h5py {h5py.__version__}"[:16]}])
+
+
+def write_indexes(file: h5py.File, table: str) -> None:
+    """Completely sorted indexes: detectid everywhere, ra and dec on Detections too."""
+    for column in ("detectid", "ra", "dec") if table == "Detections" else ("detectid",):
+        write_index(file, f"/{table}", column)
+
+
+def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
+    """Write the ELiXer catalogue of some detections.
+
+    Parameters
+    ----------
+    interpretations : iterable of Interpretation
+        In the order in which the rows shall stand; none gives a catalogue with empty tables.
+    path : str or path
+        An existing file is replaced. The new one appears complete or not at all.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist, or two detections share a detectid.
+
+    Notes
+    -----
+    Tables, columns, units and fills are those of the ELiXer catalogue 0.8.1 (fluxes in erg/s/cm² and erg/s/cm²/Å,
+    `CalibratedSpectra` in 1e-17 erg/s/cm² per 2 Å sample). Columns that nothing here measures keep their fill. The
+    group `ElixerWidgets` holds what that format has no place for.
+    """
+    target = Path(path)
+    made = datetime.now()
+    summary: list[rows.Row] = []
+    spectra: list[np.ndarray] = []
+    detail: dict[str, list[rows.Row]] = {name: [] for name in _DETAIL}
+    own: dict[str, list[np.ndarray]] = {name: [] for name in _OWN}
+    seen: set[int] = set()
+    for each in interpretations:
+        detectid = int(each.measurements.detection.detectid)
+        if detectid in seen:
+            raise DataError(f"{target}: detectid {detectid} occurs twice; give each detection once")
+        seen.add(detectid)
+        summary.append(rows.detection_row(each, made))
+        spectra.append(rows.filled("CalibratedSpectra", [rows.spectrum_row(each)]))
+        for name, make in _DETAIL.items():
+            detail[name] += make(each)
+        for name, make_own in _OWN.items():
+            own[name].append(make_own(each))
+    tables = {
+        "Version": version_rows(),
+        "Detections": rows.filled("Detections", summary),
+        "CalibratedSpectra": np.concatenate([rows.filled("CalibratedSpectra", []), *spectra]),
+        **{name: rows.filled(name, found) for name, found in detail.items()},
+    }
+    with replacing(target) as temporary, h5py.File(temporary, "w") as file:
+        prepare_file(file, TITLE)
+        for name, (title, chunk) in TABLES.items():
+            layout = catalog_layout(name)
+            create_table(file, name, layout.dtype, tables[name], title, layout.fills, chunk, booleans=layout.booleans)
+            if name != "Version":
+                write_indexes(file, name)
+        group = require_group(file, OWN_GROUP, "Identities, evidence and human choices (ELiXer Widgets)")
+        for name, (layout, title) in OWN_TABLES.items():
+            data = np.concatenate([np.zeros(0, layout.dtype), *own[name]])
+            create_table(group, name, layout.dtype, data, title, booleans=layout.booleans)
+    return target

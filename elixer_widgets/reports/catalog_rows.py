@@ -1,0 +1,351 @@
+"""What of an Interpretation goes into which column of the ELiXer catalogue. Pure; opens no file.
+
+Units and fills are those of the ELiXer catalogue 0.8.1: cgs fluxes, magnitudes AB, -999.999 for a missing float.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from elixer_widgets._version import __version__
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.flags import encode
+from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.detection import Cutout
+from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.sources import SourceEllipse
+from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wavelength_grid
+from elixer_widgets.reports.derived import (
+    CGS,
+    aperture_correction,
+    clipped_plae,
+    continuum_for,
+    plae_for,
+    redshift_as,
+    rest_width,
+)
+from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
+
+LIGHT_KMS = 299792.458  # exact
+THRESHOLDS = (0.5, 0.4, 0.3)
+"""P(Lyα) thresholds for which the catalogue gives a redshift."""
+
+NO_MULTIFRAME = "x" * 20
+NOT_REAL = ("artifact", "noise")
+Row = dict[str, Any]
+
+
+def _cgs(estimate: ContinuumEstimate) -> tuple[float, float]:
+    """Value and error in erg/s/cm²/Å; for a limit, the limit and its 1σ."""
+    error = estimate.error
+    if estimate.is_limit and estimate.limit_sigma > 0:
+        error = estimate.value / estimate.limit_sigma
+    return estimate.value * CGS, error * CGS
+
+
+def best_redshifts(interpretation: Interpretation) -> list[tuple[float, float, float]]:
+    """(z, quality, threshold) for each of `THRESHOLDS`.
+
+    The first is the adopted redshift. The others say what would be adopted were Lyα taken as soon as P(Lyα) passes a
+    lower threshold; where a person chose, all three are that choice.
+    """
+    adopted = interpretation.redshift
+    quality = interpretation.quality if math.isfinite(interpretation.quality) else 0.0
+    if not math.isfinite(adopted):
+        return [(-1.0, 0.0, threshold) for threshold in THRESHOLDS]
+    found = [(adopted, quality, THRESHOLDS[0])]
+    lya = next((rival for rival in interpretation.rivals if rival.identity == "Lya"), None)
+    for threshold in THRESHOLDS[1:]:
+        other = (
+            interpretation.chosen_by != "person"
+            and lya is not None
+            and interpretation.identity != "Lya"
+            and interpretation.p_lya >= threshold
+        )
+        if other and lya is not None:
+            found.append((lya.redshift, lya.probability, threshold))
+        else:
+            found.append((adopted, quality, threshold))
+    return found
+
+
+def detection_row(interpretation: Interpretation, made: datetime) -> Row:
+    """The row of `Detections`; columns that are not here keep their fill."""
+    measurements = interpretation.measurements
+    detection, line = measurements.detection, measurements.line
+    narrow, wide = measurements.continuum_narrow, measurements.continuum_wide
+    lya = redshift_as("Lya", line.center)
+    row: Row = {
+        "detectid": detection.detectid,
+        "elixer_version": __version__,
+        "elixer_datetime": f"{made:%Y-%m-%d %H:%M:%S}",
+        "ra": detection.ra,
+        "dec": detection.dec,
+        "wavelength_obs": line.center,
+        "wavelength_obs_err": line.center_err,
+        "flux_line": line.flux,
+        "flux_line_err": line.flux_err,
+        "fwhm_line_aa": line.fwhm,
+        "fwhm_line_aa_err": line.sigma_err * FWHM_PER_SIGMA,
+        "fwhm_line_kms": line.fwhm / line.center * LIGHT_KMS,
+        "fwhm_line_kms_err": line.sigma_err * FWHM_PER_SIGMA / line.center * LIGHT_KMS,
+        "sn": line.snr,
+        "chi2": line.chi2,
+        "apcor_4500": aperture_correction(detection),
+        "plya_classification": interpretation.p_lya,
+        "combined_eqw_rest_lya": interpretation.ew_lya,
+        "combined_eqw_rest_lya_err": interpretation.ew_lya_err,
+        "combined_continuum_nondetect": sum(1 for each in interpretation.continuum_sources if each.is_limit),
+        "classification_labels": ",".join(interpretation.labels),
+        "spurious_reason": interpretation.identity if interpretation.identity in NOT_REAL else "",
+        "mag_g_wide": measurements.g_magnitude.value,
+    }
+    if measurements.g_magnitude.is_limit:
+        row["mag_g_wide_limit"] = measurements.g_magnitude.value
+    else:
+        row["mag_g_wide_err"] = measurements.g_magnitude.error
+    for suffix, (z, quality, threshold) in zip(("", "_2", "_3"), best_redshifts(interpretation), strict=True):
+        row |= {f"z_best{suffix}": z, f"z_best_pz{suffix}": quality, f"z_best_plya_thresh{suffix}": threshold}
+    # the highest bit is the sign of the signed column
+    row["flags"] = np.array([encode(interpretation.flags)], "u4").view("i4")[0]
+    row["review"] = int(any(each.name in ("follow up", "questionable detection") for each in interpretation.flags))
+    for name, estimate in (("line", narrow), ("wide", wide)):
+        row[f"continuum_{name}"], row[f"continuum_{name}_err"] = _cgs(estimate)
+        width, error, _ = rest_width(line.flux, line.flux_err, estimate, lya)
+        row[f"eqw_rest_lya_{name}"], row[f"eqw_rest_lya_{name}_err"] = width, error
+        row |= _plae_columns(interpretation, "narrow" if name == "line" else "wide", f"plae_{name}")
+    row["combined_continuum"], row["combined_continuum_err"] = _cgs(interpretation.continuum)
+    row["combined_plae"], row["combined_plae_lo"], row["combined_plae_hi"] = clipped_plae(interpretation.plae_poii)
+    return row | _observed(interpretation) | _solution(interpretation)
+
+
+def _plae_columns(interpretation: Interpretation, source: str, name: str) -> Row:
+    """Columns `name`, `name`_max and `name`_min."""
+    value, low, high = clipped_plae(plae_for(interpretation, source))
+    return {name: value, f"{name}_max": high, f"{name}_min": low}
+
+
+def _observed(interpretation: Interpretation) -> Row:
+    """Columns on the observation and the best fiber."""
+    detection = interpretation.measurements.detection
+    row: Row = {"multiframe": NO_MULTIFRAME}
+    if detection.shot is not None:
+        shot = detection.shot
+        row |= {
+            "shotid": shot.shotid, "obsid": shot.obsid, "fieldname": shot.field, "seeing_fwhm": shot.fwhm,
+            "response": shot.response_4540,
+        }  # fmt: skip
+    if detection.fibers:
+        best = detection.fibers[0]
+        row |= {
+            "amp": best.amp, "specid": best.specid, "ifuslot": best.ifuslot, "ifuid": best.ifuid,
+            "multiframe": best.multiframe or NO_MULTIFRAME,
+        }  # fmt: skip
+    return row
+
+
+def _solution(interpretation: Interpretation) -> Row:
+    """Columns of the best multi-line solution."""
+    if not interpretation.solutions:
+        return {}
+    best = interpretation.solutions[0]
+    return {
+        "multiline_flag": int(best.accepted),
+        "multiline_z": best.redshift,
+        "multiline_rest_w": best.rest_wavelength,
+        "multiline_raw_score": best.score,
+        "multiline_frac_score": best.fraction,
+        "multiline_name": LABELS.get(best.identity, best.identity)
+        .replace("α", "a")
+        .replace("β", "b")
+        .replace("γ", "g"),
+    }
+
+
+def spectrum_row(interpretation: Interpretation) -> Row:
+    """The row of `CalibratedSpectra`: per 2 Å sample, on the HETDEX grid.
+
+    A spectrum on another grid is interpolated onto it (linearly, flux density); what it does not cover stays 0, and so
+    do masked samples.
+    """
+    detection = interpretation.measurements.detection
+    spectrum, grid = detection.spectrum, wavelength_grid()
+    wave, good = np.asarray(spectrum.wavelength), np.asarray(spectrum.good)
+    flux = np.where(good, spectrum.flux, np.nan)
+    error = np.where(good, np.asarray(spectrum.error), np.nan)
+    if wave.shape != grid.shape or not np.allclose(wave, grid, atol=0.01):
+        flux = np.interp(grid, wave, flux, left=np.nan, right=np.nan)
+        error = np.interp(grid, wave, error, left=np.nan, right=np.nan)
+    return {
+        "detectid": detection.detectid,
+        "wavelength": grid,
+        "flux": np.nan_to_num(flux * WAVELENGTH_STEP),
+        "flux_err": np.nan_to_num(error * WAVELENGTH_STEP),
+    }
+
+
+def line_rows(interpretation: Interpretation) -> list[Row]:
+    """Rows of `SpectraLines`: every line found (sol_num 0), then the companions found of each solution by rank."""
+    measurements = interpretation.measurements
+    detectid = measurements.detection.detectid
+    rows: list[Row] = [
+        {
+            "detectid": detectid, "wavelength": each.center, "type": -1 if each.is_absorption else 1, "sn": each.snr,
+            "chi2": each.chi2, "continuum": each.continuum * CGS, "continuum_err": each.continuum_err * CGS,
+            "flux_line": each.flux, "flux_line_err": each.flux_err, "sigma": each.sigma, "sigma_err": each.sigma_err,
+            "sol_num": 0, "used": 0,
+        }
+        for each in measurements.lines
+    ]  # fmt: skip
+    rows += [
+        {
+            "detectid": detectid, "wavelength": companion.wavelength, "type": 1, "sn": companion.snr,
+            "score": solution.score, "flux_line": companion.flux, "flux_line_err": companion.flux_err,
+            "sol_num": rank, "used": int(solution.accepted),
+        }
+        for rank, solution in enumerate(interpretation.solutions, start=1)
+        for companion in solution.companions
+        if companion.status == "found"
+    ]  # fmt: skip
+    return rows
+
+
+def _rest_width_columns(interpretation: Interpretation, source: str) -> Row:
+    """Columns eqw_rest_lya(+_err) from the continuum called `source`; empty if there is none."""
+    estimate = continuum_for(interpretation, source)
+    if estimate is None:
+        return {}
+    line = interpretation.measurements.line
+    width, error, _ = rest_width(line.flux, line.flux_err, estimate, redshift_as("Lya", line.center))
+    return {"eqw_rest_lya": width, "eqw_rest_lya_err": error}
+
+
+def aperture_rows(interpretation: Interpretation) -> list[Row]:
+    """Rows of `Aperture`: the adopted circle of each image. A limit is given as `mag` without an error."""
+    return [_aperture_row(interpretation, growth) for growth in interpretation.measurements.growths]
+
+
+def _aperture_row(interpretation: Interpretation, growth: Growth) -> Row:
+    source = f"aperture {growth.band}"
+    return {
+        "detectid": interpretation.measurements.detection.detectid,
+        "ra": growth.ra,
+        "dec": growth.dec,
+        "aperture_area_pix": growth.area,
+        "aperture_cts": growth.counts,
+        "catalog_name": growth.survey,
+        "filter_name": growth.band,
+        "image_depth_mag": growth.depth,
+        "mag": growth.limit if growth.is_limit else growth.mag,
+        "mag_err": math.nan if growth.is_limit else growth.mag_err,
+        "pixel_scale": growth.pixel_scale,
+        "radius": growth.radius,
+        "sky_area_pix": growth.sky_area,
+        "sky_average": growth.sky,
+        "sky_cts": growth.sky * growth.area,
+        **_plae_columns(interpretation, source, "plae"),
+        **_rest_width_columns(interpretation, source),
+    }
+
+
+def step_rows(interpretation: Interpretation) -> list[Row]:
+    """Rows of `ElixerApertures`: every radius that was tried."""
+    detectid = interpretation.measurements.detection.detectid
+    return [
+        {
+            "detectid": detectid, "ra": growth.ra, "dec": growth.dec, "radius": step.radius,
+            "background_cts": growth.sky * step.area, "background_err": growth.sky_err * step.area,
+            "catalog_name": growth.survey, "filter_name": growth.band, "flux_cts": step.counts,
+            "flux_err": step.counts_err, "image_depth_mag": growth.depth, "mag": step.mag, "mag_err": step.mag_err,
+            "pixel_scale": growth.pixel_scale, "selected": int(math.isclose(step.radius, growth.radius, abs_tol=1e-6)),
+        }
+        for growth in interpretation.measurements.growths
+        for step in growth.steps
+    ]  # fmt: skip
+
+
+def image_angle(source: SourceEllipse, cutout: Cutout | None) -> float:
+    """Angle of the major axis in radians, anticlockwise from the image's x axis, 0 to π.
+
+    Without the image, north is taken to be up and east to the left.
+    """
+    turn = math.radians(source.position_angle)
+    if cutout is None:
+        return (0.5 * math.pi + turn) % math.pi
+    x0, y0 = cutout.pixel(source.ra, source.dec)
+    small = 1e-3
+    xe, ye = cutout.pixel(source.ra + small * math.sin(turn) / math.cos(math.radians(source.dec)),
+                          source.dec + small * math.cos(turn))  # fmt: skip
+    return math.atan2(ye - y0, xe - x0) % math.pi
+
+
+def object_rows(interpretation: Interpretation) -> list[Row]:
+    """Rows of `ExtractedObjects`: every source on every image; axes are full axes of the measured ellipse."""
+    measurements = interpretation.measurements
+    images = {(cutout.survey, cutout.band): cutout for cutout in measurements.cutouts}
+    rows: list[Row] = []
+    for source in measurements.sources:
+        cutout = images.get((source.survey, source.band))
+        inside = source.edge_distance <= 0
+        row: Row = {
+            "detectid": measurements.detection.detectid, "ra": source.ra, "dec": source.dec,
+            "catalog_name": source.survey, "filter_name": source.band, "dist_baryctr": source.separation,
+            "dist_curve": -1.0 if inside else source.edge_distance, "flags": source.flags, "flux_cts": source.counts,
+            "flux_err": source.counts_err, "mag": source.mag, "mag_err": source.mag_err, "major": 2 * source.major,
+            "minor": 2 * source.minor, "selected": int(source.selected), "theta": image_angle(source, cutout),
+        }  # fmt: skip
+        if cutout is not None:
+            row |= {"image_depth_mag": cutout.depth, "pixel_scale": cutout.pixel_scale}
+        rows.append(row)
+    return rows
+
+
+def match_rows(interpretation: Interpretation) -> list[Row]:
+    """Rows of `CatalogMatch`, best first."""
+    return [_match_row(interpretation, match) for match in interpretation.measurements.matches]
+
+
+def _match_row(interpretation: Interpretation, match: Match) -> Row:
+    thing = match.object
+    source = f"catalog {thing.catalog} {match.band}"
+    row: Row = {
+        "detectid": interpretation.measurements.detection.detectid, "ra": thing.ra, "dec": thing.dec,
+        "selected": int(match.selected), "catalog_name": thing.catalog, "filter_name": match.band,
+        "match_num": match.rank, "photz": thing.photo_z, "specz": thing.spec_z, "prob_match": 1.0 - match.chance,
+        "separation": match.separation,
+    }  # fmt: skip
+    magnitude = thing.magnitude(match.band)
+    if magnitude is not None:
+        row |= {"mag": magnitude.value, "mag_err": magnitude.error}
+    estimate = continuum_for(interpretation, source) if match.selected else None
+    if estimate is not None:
+        row["flux"], row["flux_err"] = _cgs(estimate)
+        row |= _plae_columns(interpretation, source, "plae")
+        row |= _rest_width_columns(interpretation, source)
+    return row
+
+
+def filled(table: str, rows: list[Row]) -> np.ndarray:
+    """The rows of a catalogue table as a structured array; what is missing or NaN gets the column's fill."""
+    layout = catalog_layout(table)
+    array = layout.rows(len(rows))
+    names = layout.dtype.names or ()
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in names:
+                raise KeyError(f"table {table} has no column {name}")
+            kind = layout.dtype[name].base.kind
+            if kind == "S":
+                array[number][name] = str(value).encode("ascii", "replace")
+            elif kind == "f" and np.ndim(value) == 0:
+                if math.isfinite(float(value)):
+                    array[number][name] = value
+            else:
+                array[number][name] = value
+    return array

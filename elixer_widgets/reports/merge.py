@@ -1,0 +1,277 @@
+"""Merging catalogues: one pass over the inputs, rows copied by column name, memory bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from elixer_widgets.detection import DataError
+from elixer_widgets.releases.layout import TableLayout, catalog_layout
+from elixer_widgets.releases.pytables import create_table, prepare_file, require_group, write_index
+from elixer_widgets.reports.catalog import OWN_GROUP, OWN_TABLES, TABLES, TITLE, version_rows
+from elixer_widgets.reports.state import replacing
+
+CHUNK_BYTES = 32 * 2**20
+"""Rows are read and written in pieces of about this size."""
+
+KNOWN_VERSIONS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8")
+"""Major and minor numbers of the catalogue formats whose columns can be mapped."""
+
+OLD_NAMES: dict[str, tuple[str, ...]] = {
+    "z_best": ("best_z",),
+    "z_best_pz": ("best_pz",),
+    "plya_classification": ("plae_classification",),
+    "plae_wide": ("plae_sdss_g", "plae_full_spec"),
+    "plae_wide_max": ("plae_sdss_g_max", "plae_full_spec_max"),
+    "plae_wide_min": ("plae_sdss_g_min", "plae_full_spec_min"),
+    "continuum_wide": ("continuum_sdss_g", "continuum_full_spec"),
+    "continuum_wide_err": ("continuum_sdss_g_err", "continuum_full_spec_err"),
+    "eqw_rest_lya_wide": ("eqw_rest_lya_sdss_g", "eqw_rest_lya_full_spec"),
+    "eqw_rest_lya_wide_err": ("eqw_rest_lya_sdss_g_err", "eqw_rest_lya_full_spec_err"),
+    "mag_g_wide": ("mag_sdss_g", "mag_full_spec"),
+    "mag_g_wide_err": ("mag_sdss_g_err", "mag_full_spec_err"),
+}
+"""Names that a column had in earlier formats."""
+
+OPTIONAL = {
+    "ClassificationExtraFeatures": "ClassificationExtraFeatures Table",
+    "NeighborSpectra": "NeighborSpectra Table",
+    "DeblendedSpectra": "DeblendedSpectra Table",
+}
+ONE_ROW = ("CalibratedSpectra", "DeblendedSpectra", "ClassificationExtraFeatures", f"{OWN_GROUP}/Identity")
+"""Tables with one row a detection: of a repeated detection only the last row of its file is kept."""
+
+
+@dataclass
+class _Output:
+    """A table being written, and the keys needed for its indexes."""
+
+    table: h5py.Dataset
+    layout: TableLayout
+    keys: dict[str, list[np.ndarray]]
+    pending: list[np.ndarray] = field(default_factory=list)
+    pending_bytes: int = 0
+
+    def add(self, data: np.ndarray) -> None:
+        """Take rows; write when enough have come together, since each write costs the same however small."""
+        if not data.size:
+            return
+        for column, found in self.keys.items():
+            found.append(data[column].copy())
+        self.pending.append(data)
+        self.pending_bytes += data.nbytes
+        if self.pending_bytes >= CHUNK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what has been taken to the table."""
+        if not self.pending:
+            return
+        data = np.ascontiguousarray(np.concatenate(self.pending))
+        self.pending, self.pending_bytes = [], 0
+        start = self.table.shape[0]
+        self.table.resize((start + data.size,))
+        space = self.table.id.get_space()
+        space.select_hyperslab((start,), (data.size,))
+        # the stored type serves as memory type, so that HDF5 converts nothing, not even bit fields
+        self.table.id.write(h5py.h5s.create_simple(data.shape), space, data, mtype=self.table.id.get_type())
+        self.table.attrs["NROWS"] = np.int64(start + data.size)
+
+
+def _plan() -> dict[str, tuple[TableLayout, str, int | None]]:
+    """Path -> layout, title, rows a chunk, of every table that may be merged."""
+    plan: dict[str, tuple[TableLayout, str, int | None]] = {
+        name: (catalog_layout(name), title, chunk) for name, (title, chunk) in TABLES.items() if name != "Version"
+    }
+    plan |= {
+        name: (catalog_layout(name), title, None) for name, title in OPTIONAL.items() if f"catalog/{name}" in LAYOUTS
+    }
+    plan |= {f"{OWN_GROUP}/{name}": (layout, title, None) for name, (layout, title) in OWN_TABLES.items()}
+    return plan
+
+
+def _check(file: h5py.File, path: Path) -> None:
+    """Refuse what is no catalogue of a known version."""
+    if "Detections" not in file:
+        raise DataError(f"{path}: no table Detections, so this is not an ELiXer catalogue; leave it out")
+    if "Version" not in file or not file["Version"].shape[0]:
+        raise DataError(f"{path}: no Version row, so its columns cannot be trusted; leave it out or write it anew")
+    version = file["Version"]["version"][0].decode("ascii", "replace")
+    if ".".join(version.split(".")[:2]) not in KNOWN_VERSIONS:
+        raise DataError(f"{path}: catalogue version {version!r} is not known here (0.1 to 0.8.1 are); leave it out")
+
+
+def _converted(data: np.ndarray, layout: TableLayout) -> np.ndarray:
+    """Rows in the layout of today: columns by name or by an earlier name, the rest at their fill."""
+    if data.dtype == layout.dtype:
+        return data
+    out = layout.rows(data.size)
+    have = data.dtype.names or ()
+    for name in layout.dtype.names or ():
+        source = next((each for each in (name, *OLD_NAMES.get(name, ())) if each in have), None)
+        if source is not None and data.dtype[source].shape == layout.dtype[name].shape:
+            out[name] = data[source]
+    return out
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as HDF5 ({error}); leave it out or write it anew") from error
+
+
+def _summary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """detectid and elixer_datetime of every detection of a file."""
+    with _open(path) as file:
+        _check(file, path)
+        table = file["Detections"]
+        if "elixer_datetime" not in table.dtype.names:
+            return table["detectid"][:], np.full(table.shape, b"", "S21")
+        data = table.fields(["detectid", "elixer_datetime"])[:]
+        return data["detectid"], data["elixer_datetime"].astype("S21")
+
+
+def _winners(paths: list[Path]) -> list[np.ndarray]:
+    """For each file the row numbers of `Detections` to keep: one row a detectid, the latest elixer_datetime.
+
+    Of equal times the row that comes last wins.
+    """
+    found = [_summary(path) for path in paths]
+    ids = np.concatenate([each[0] for each in found])
+    times = np.concatenate([each[1] for each in found])
+    file_of = np.repeat(np.arange(len(paths)), [each[0].size for each in found])
+    row_of = np.concatenate([np.arange(each[0].size) for each in found])
+    order = np.lexsort((np.arange(ids.size), times, ids))
+    last = np.ones(ids.size, bool)
+    last[:-1] = ids[order][1:] != ids[order][:-1]
+    keep = order[last]
+    return [np.sort(row_of[keep[file_of[keep] == number]]) for number in range(len(paths))]
+
+
+def _without_repeats(data: np.ndarray, repeated: np.ndarray, one_row: bool) -> np.ndarray:
+    """Detail rows less those that a detection has twice because its file had it twice."""
+    doubtful = np.flatnonzero(np.isin(data["detectid"], repeated))
+    if not doubtful.size:
+        return data
+    keep = np.ones(data.size, bool)
+    seen: set[object] = set()
+    for row in doubtful[::-1] if one_row else doubtful:
+        key: object = int(data["detectid"][row]) if one_row else data[row].tobytes()
+        keep[row] = key not in seen
+        seen.add(key)
+    return data[keep]
+
+
+def _copy_table(
+    source: h5py.Dataset,
+    output: _Output,
+    name: str,
+    rows: np.ndarray | None,
+    ids: np.ndarray | None,
+    repeated: np.ndarray,
+) -> None:
+    """Append one table of one input; `rows` (of Detections) or `ids` (of detail tables) limit what is taken."""
+    step = max(1, CHUNK_BYTES // max(source.dtype.itemsize, 1))
+    for start in range(0, source.shape[0], step):
+        data = source[start : start + step]
+        if rows is not None:
+            data = data[rows[(rows >= start) & (rows < start + step)] - start]
+        elif ids is not None:
+            data = data[np.isin(data["detectid"], ids)]
+            if repeated.size:
+                data = _without_repeats(data, repeated, name in ONE_ROW)
+        output.add(_converted(data, output.layout))
+
+
+def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[str], unique: bool = False) -> Path:
+    """Merge catalogues into one.
+
+    Parameters
+    ----------
+    paths : iterable of str or path
+        ELiXer catalogues, format 0.1 to 0.8.1. Their rows follow in this order.
+    path : str or path
+        Where the result goes; it must be none of the inputs. It appears complete or not at all.
+    unique : bool
+        Keep each detectid once, with the latest `elixer_datetime` (of equal times the one that comes last), and
+        the rows of the other tables from the same file. Without it everything is kept.
+
+    Returns
+    -------
+    Path
+        The file written, in format 0.8.1: columns that an input lacks have their fill.
+
+    Raises
+    ------
+    DataError
+        If there is no input, an input cannot be read or has an unknown version, or the output is one of the inputs.
+
+    Notes
+    -----
+    Inputs are read once, in pieces; only keys (8 bytes a row, and 29 a detection with `unique`) are held.
+    """
+    inputs = [Path(each) for each in paths]
+    target = Path(path)
+    if not inputs:
+        raise DataError(f"{target}: no catalogue to merge was given; name at least one")
+    for each in inputs:
+        if not each.is_file():
+            raise DataError(f"{each}: there is no such catalogue; check the name")
+        if target.exists() and each.samefile(target):
+            raise DataError(f"{target}: is one of the catalogues to be merged; write to another file")
+    chosen = _winners(inputs) if unique else None
+    plan = _plan()
+    with replacing(target) as temporary, h5py.File(temporary, "w") as file:
+        prepare_file(file, TITLE)
+        title, chunk = TABLES["Version"]
+        layout = catalog_layout("Version")
+        create_table(file, "Version", layout.dtype, version_rows(), title, layout.fills, chunk)
+        outputs = {name: _start(file, name, *plan[name]) for name in plan if name in TABLES}
+        for number, each in enumerate(inputs):
+            with _open(each) as source:
+                _check(source, each)
+                _copy_file(source, file, plan, outputs, None if chosen is None else chosen[number])
+        for name, output in outputs.items():
+            output.flush()
+            for column, keys in output.keys.items():
+                values = np.concatenate([np.zeros(0, output.layout.dtype[column]), *keys])
+                write_index(file, f"/{name}", column, values=values)
+    return target
+
+
+def _start(file: h5py.File, name: str, layout: TableLayout, title: str, chunk: int | None) -> _Output:
+    """An empty table to append to."""
+    parent, _, leaf = name.rpartition("/")
+    group = require_group(file, parent) if parent else file
+    table = create_table(group, leaf, layout.dtype, None, title, layout.fills, chunk, booleans=layout.booleans)
+    columns = ("detectid", "ra", "dec") if name == "Detections" else ("detectid",)
+    return _Output(table, layout, {column: [] for column in columns})
+
+
+def _copy_file(
+    source: h5py.File,
+    file: h5py.File,
+    plan: dict[str, tuple[TableLayout, str, int | None]],
+    outputs: dict[str, _Output],
+    rows: np.ndarray | None,
+) -> None:
+    """Append all tables of one input."""
+    ids = repeated = None
+    if rows is not None:
+        all_ids = source["Detections"]["detectid"][:]
+        ids = all_ids[rows]
+        values, counts = np.unique(all_ids, return_counts=True)
+        repeated = values[counts > 1]
+    for name in plan:
+        if name not in source or not source[name].shape[0]:
+            continue
+        if name not in outputs:
+            outputs[name] = _start(file, name, *plan[name])
+        first = rows if name == "Detections" else None
+        _copy_table(source[name], outputs[name], name, first, ids, np.zeros(0, "i8") if repeated is None else repeated)
