@@ -33,6 +33,9 @@ from elixer_widgets.imaging.tables import (
 # Bands in order of wavelength: the order in which cutouts are given.
 WAVELENGTH_ORDER = ("u", "F435W", "g", "V", "F606W", "r", "R", "i", "F775W", "F814W", "z", "y", "F125W", "F160W")
 
+# What tells a release folder from a folder of images.
+_RELEASE_FOLDERS = ("survey", "detect", "reduction")
+
 ZeroPointRule = Callable[[Mapping[str, float | str]], float]
 CatalogReader = Callable[[Path, "Tile", "Survey"], CatalogTable | None]
 
@@ -420,7 +423,9 @@ def _by_band_and_depth(cutout: Cutout) -> tuple[int, float]:
 
 
 def open_library(path: str | os.PathLike[str]) -> Library:
-    """The imaging that lies under a release folder, or under its `imaging` folder itself.
+    """The imaging that belongs to a release: in its folder, or beside it, as HETDEX shares it between releases.
+
+    The imaging folder itself is taken too.
 
     Parameters
     ----------
@@ -439,4 +444,9 @@ def open_library(path: str | os.PathLike[str]) -> Library:
     root = Path(path)
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder; give the folder of a release or of its imaging")
-    return Library(root / "imaging" if (root / "imaging").is_dir() else root)
+    if (root / "imaging").is_dir():
+        return Library(root / "imaging")
+    beside = root.resolve().parent / "imaging"
+    if beside.is_dir() and any((root / name).is_dir() for name in _RELEASE_FOLDERS):
+        return Library(beside)
+    return Library(root)

@@ -118,3 +118,10 @@ def test_wrong_folder(tmp_path: Path) -> None:
     assert open_library(tmp_path).imaging(RA, DEC).cutouts == ()
     with pytest.raises(DataError, match="not a position"):
         open_library(tmp_path).imaging(float("nan"), DEC)
+
+
+def test_imaging_shared_beside_releases(tmp_path: Path) -> None:
+    imaging_folder(tmp_path)
+    (tmp_path / "hdr5" / "survey").mkdir(parents=True)
+    for path in (tmp_path, tmp_path / "imaging", tmp_path / "hdr5"):
+        assert open_library(path).root.resolve() == (tmp_path / "imaging").resolve()

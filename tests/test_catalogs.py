@@ -1,0 +1,122 @@
+"""The user guide's catalogs interface on a small imaging folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+from elixer_widgets.catalogs import CatalogLibrary
+from elixer_widgets.detection import DataError
+from tests.imaging.sky import DEC, RA, imaging_folder, source_positions
+
+DOCUMENTED = {
+    "cutout",
+    "hdu",
+    "path",
+    "filter",
+    "instrument",
+    "mag",
+    "aperture",
+    "ap_center",
+    "mag_limit",
+    "details",
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> CatalogLibrary:
+    return CatalogLibrary("hdr2.1", path=imaging_folder(tmp_path_factory.mktemp("release")))
+
+
+POSITION = SkyCoord(RA, DEC, unit="deg")
+
+
+def test_catalogs_and_filters(library: CatalogLibrary) -> None:
+    assert library.get_hdr_version() == "hdr2.1"
+    assert {c.name for c in library.find_catalogs(POSITION, verify=True)} == {"HSC-DEX", "CFHTLS", "DECaLS"}
+    assert library.find_catalogs(SkyCoord(10, 10, unit="deg")) == []
+    assert library.get_filters(POSITION)["CFHTLS"] == ["u", "g", "r", "i", "z"]
+    assert library.get_filters(POSITION, catalogs=["DECaLS"]) == {"DECaLS": ["g", "r", "z"]}
+    assert library.get_filters(SkyCoord(10, 10, unit="deg")) == {}
+
+
+def test_cutouts_with_the_documented_keys(library: CatalogLibrary) -> None:
+    cutouts = library.get_cutouts(POSITION, side=9 * u.arcsec)
+    assert len(cutouts) == 9
+    for entry in cutouts:
+        assert set(entry) >= DOCUMENTED
+        assert entry["mag"] == 99.9 and entry["details"] is None
+        scale = entry["image"].pixel_scale
+        assert entry["cutout"].data.shape == (int(np.ceil(9 / scale)),) * 2
+        center = entry["cutout"].wcs.pixel_to_world(*((n - 1) / 2 for n in entry["cutout"].shape[::-1]))
+        assert center.separation(POSITION).arcsec < scale
+
+
+def test_sizes_by_the_published_rule(library: CatalogLibrary) -> None:
+    def width(**size: float) -> float:
+        entry = library.get_cutouts(POSITION, catalogs=["HSC-DEX"], **size)[0]
+        return entry["cutout"].data.shape[0] * 0.168
+
+    assert width(radius=6.0) == pytest.approx(12.0, abs=0.2)  # above 0.5: arcsec
+    assert width(side=0.005) == pytest.approx(18.0, abs=0.2)  # else degrees
+    assert width(side=1.0) == pytest.approx(1.0, abs=0.2)
+
+
+def test_apertures_measure_the_source(library: CatalogLibrary) -> None:
+    ra, dec, mag, _ = source_positions()[0]
+    (entry,) = library.get_cutouts(SkyCoord(ra, dec, unit="deg"), side=9.0, catalogs=["HSC-DEX"], aperture=1.5)
+    assert entry["aperture"] == 1.5
+    assert entry["mag"] == pytest.approx(mag, abs=0.03)
+    details = entry["details"]
+    assert details["mag_bright"] < entry["mag"] < details["mag_faint"]
+    assert sum(step["selected"] for step in details["elixer_apertures"]) == 1
+    assert details["sep_objects"][details["sep_obj_idx"]]["dist_baryctr"] < 0.1
+    (grown,) = library.get_cutouts((ra, dec), catalogs=["HSC-DEX"], dynamic=True, first=True)
+    assert grown["mag"] == pytest.approx(mag, abs=0.03)
+
+
+def test_nudge_moves_the_aperture_to_the_source(library: CatalogLibrary) -> None:
+    ra, dec, mag, _ = source_positions()[0]
+    moved = SkyCoord(ra, dec + 0.8 / 3600, unit="deg")
+    (off,) = library.get_cutouts(moved, catalogs=["HSC-DEX"], aperture=1.2)
+    (on,) = library.get_cutouts(moved, catalogs=["HSC-DEX"], aperture=1.2, nudge=1.0)
+    assert on["mag"] == pytest.approx(mag, abs=0.05)
+    assert off["mag"] > on["mag"] + 0.1
+
+
+def test_preferred_filter_first(library: CatalogLibrary) -> None:
+    (entry,) = library.get_cutouts(POSITION, filter=["z", "g"], first=True)
+    assert entry["filter"] == "z"
+
+
+def test_catalog_objects(library: CatalogLibrary) -> None:
+    found = {entry["name"]: entry for entry in library.get_catalog_objects(POSITION, radius=10 * u.arcsec)}
+    assert set(found) == {"HSC-DEX", "CFHTLS", "DECaLS"}
+    entry = found["CFHTLS"]
+    assert entry["count"] == 2 == len(entry["dataframe"])
+    frame = entry["dataframe"]
+    east, north, mag, _ = 0.3, 0.2, 22.0, None
+    assert frame["distance"].iloc[0] == pytest.approx(np.hypot(east, north), abs=0.01)
+    assert list(frame["distance"]) == sorted(frame["distance"])
+    flux, error, value, bright, faint, band = entry["get_filter_flux"](frame.iloc[[0]])
+    assert band == "g" and value == mag
+    assert flux == pytest.approx(3631e6 * 10 ** (-0.4 * mag))
+    assert error == pytest.approx(flux * 0.05 / 1.0857, rel=1e-3)
+    assert bright < value < faint
+
+
+def test_wrong_use_is_explained(library: CatalogLibrary, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="choose from"):
+        library.get_filters(catalogs=["DECAM"])
+    with pytest.raises(DataError, match="position"):
+        library.get_cutouts("here")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="radius"):
+        library.get_cutouts(POSITION, radius=-1.0)
+    with pytest.raises(DataError, match="no such folder"):
+        CatalogLibrary(path=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="CatalogLibrary"):
+        CatalogLibrary("hdr99")
