@@ -88,9 +88,7 @@ def _plan() -> dict[str, tuple[TableLayout, str, int | None]]:
     plan: dict[str, tuple[TableLayout, str, int | None]] = {
         name: (catalog_layout(name), title, chunk) for name, (title, chunk) in TABLES.items() if name != "Version"
     }
-    plan |= {
-        name: (catalog_layout(name), title, None) for name, title in OPTIONAL.items() if f"catalog/{name}" in LAYOUTS
-    }
+    plan |= {name: (catalog_layout(name), title, None) for name, title in OPTIONAL.items()}
     plan |= {f"{OWN_GROUP}/{name}": (layout, title, None) for name, (layout, title) in OWN_TABLES.items()}
     return plan
 
