@@ -21,22 +21,21 @@ import numpy as np
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.columns import COLUMNS, FILLS
+from elixer_widgets.spectra.wavelengths import GRID_SIZE, GRID_STEP, hetdex_grid
 
-WAVELENGTH_START = 3470.0  # Å in air, centre of the first sample
-WAVELENGTH_STEP = 2.0  # Å; fluxes in HETDEX files are per sample of this width
-WAVELENGTH_COUNT = 1036
+WAVELENGTH_STEP = GRID_STEP  # Å; fluxes in HETDEX files are per sample of this width
+WAVELENGTH_COUNT = GRID_SIZE
 CCD_SIZE = 1032  # pixels of one amplifier along either axis
 FIBERS_PER_AMP = 112
 AMPLIFIERS = ("LL", "LU", "RL", "RU")
 FLIPPED_FLATS = ("LU", "RL")  # amplifiers whose pixel flats are stored turned by 180 degrees
-SPECTRAL_FWHM = 5.5  # Å; VIRUS resolution over its range, Hill et al. 2021, AJ 162, 298
 
 _ITEM = re.compile(r"(?P<type>bool|[a-zS]\d*)(?:\[(?P<shape>[\d,]+)\])?")
 
 
 def wavelength_grid() -> np.ndarray:
     """Wavelengths of the calibrated spectra, Å in air, shape (1036,): 3470 to 5540 in steps of 2."""
-    return WAVELENGTH_START + WAVELENGTH_STEP * np.arange(WAVELENGTH_COUNT)
+    return hetdex_grid()
 
 
 # ---------------------------------------------------------------------------------------------------- tables

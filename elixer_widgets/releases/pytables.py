@@ -7,6 +7,7 @@ slices, the rest of the keys in a "last row", each with the numbers of the table
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import h5py
 import numpy as np
@@ -297,6 +298,25 @@ def remove_index(file: h5py.File, table_path: str, column: str | None = None) ->
         del file[path]
 
 
+def _usable_index(file: h5py.File, table_path: str, column: str) -> tuple[h5py.Group, int] | None:
+    """The index group and the number of keys in its last row; None where the index cannot be trusted."""
+    path = _index_path(table_path, column)
+    if path not in file or table_path not in file:
+        return None
+    group = file[path]
+    if int(group.attrs.get("DIRTY", 1)) or any(
+        name not in group for name in ("sorted", "indices", "sortedLR", "indicesLR", "ranges", "bounds")
+    ):
+        return None
+    # Lighter kinds of index keep chunk numbers instead of row numbers.
+    if group["indices"].dtype.itemsize != 8 or int(group.attrs.get("reduction", 0)) != 1:
+        return None
+    rest = int(group["sortedLR"].attrs.get("nelements", -1))
+    if rest < 0 or rest != int(group["indicesLR"].attrs.get("nelements", -1)):
+        return None
+    return (group, rest) if group["sorted"].size + rest == file[table_path].shape[0] else None
+
+
 def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarray, np.ndarray] | None:
     """The keys of an indexed column in ascending order, and the row of each.
 
@@ -305,24 +325,53 @@ def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarra
     keys, rows : arrays, shape (n,), or None
         None if there is no index, it is marked dirty, its length is not the table's, or it is not sorted.
     """
-    path = _index_path(table_path, column)
-    if path not in file or table_path not in file:
+    found = _usable_index(file, table_path, column)
+    if found is None:
         return None
-    group = file[path]
-    if int(group.attrs.get("DIRTY", 1)) or any(
-        name not in group for name in ("sorted", "indices", "sortedLR", "indicesLR")
-    ):
-        return None
-    count = int(group["sortedLR"].attrs.get("nelements", -1))
-    total = int(file[table_path].shape[0])
-    if (
-        count < 0
-        or count != int(group["indicesLR"].attrs.get("nelements", -1))
-        or group["sorted"].size + count != total
-    ):
-        return None
-    keys = np.concatenate((group["sorted"][...].ravel(), group["sortedLR"][:count]))
-    rows = np.concatenate((group["indices"][...].ravel(), group["indicesLR"][:count])).astype(np.int64)
-    if keys.size and (np.any(keys[1:] < keys[:-1]) or rows.min() < 0 or rows.max() >= total):
+    group, rest = found
+    keys = np.concatenate((group["sorted"][...].ravel(), group["sortedLR"][:rest]))
+    rows = np.concatenate((group["indices"][...].ravel(), group["indicesLR"][:rest])).astype(np.int64)
+    if keys.size and (np.any(keys[1:] < keys[:-1]) or rows.min() < 0 or rows.max() >= keys.size):
         return None
     return keys, rows
+
+
+def find_rows(file: h5py.File, table_path: str, column: str, key: Any) -> np.ndarray | None:
+    """The rows where an indexed column equals `key`, reading only the few chunks of the index that can hold it.
+
+    Returns
+    -------
+    array of int64, ascending, or None
+        Empty if no row has the key; None if there is no index to trust.
+    """
+    found = _usable_index(file, table_path, column)
+    if found is None:
+        return None
+    group, rest = found
+    size = int(group.attrs.get("chunksize", INDEX_CHUNK))
+    if group["sorted"].dtype.kind == "S" and len(key) > group["sorted"].dtype.itemsize:
+        return np.zeros(0, np.int64)  # numpy would cut the key short and find another
+    wanted = np.asarray([key], dtype=group["sorted"].dtype)[0]
+    rows: list[np.ndarray] = []
+    ranges = group["ranges"][...]
+    for number in np.flatnonzero([low <= wanted <= high for low, high in ranges]):
+        starts = np.concatenate((ranges[number, :1], group["bounds"][number]))
+        window = _chunks(starts, wanted, size)
+        rows.append(_equal(group["sorted"][number, window], group["indices"][number, window], wanted))
+    if rest:
+        starts = group["sortedLR"][rest : rest + -(-rest // size)]
+        window = _chunks(starts, wanted, size)
+        window = slice(window.start, min(window.stop, rest))
+        rows.append(_equal(group["sortedLR"][window], group["indicesLR"][window], wanted))
+    return np.sort(np.concatenate(rows)).astype(np.int64) if rows else np.zeros(0, np.int64)
+
+
+def _chunks(starts: np.ndarray, key: Any, size: int) -> slice:
+    """The keys of the chunks that may hold `key`, given the first key of each chunk."""
+    first = max(int(np.searchsorted(starts, key, "left")) - 1, 0)
+    last = max(int(np.searchsorted(starts, key, "right")), 1)
+    return slice(first * size, last * size)
+
+
+def _equal(keys: np.ndarray, rows: np.ndarray, key: Any) -> np.ndarray:
+    return rows[np.searchsorted(keys, key, "left") : np.searchsorted(keys, key, "right")]
