@@ -18,6 +18,7 @@ from scipy.special import ndtr, ndtri
 from elixer_widgets.classification.equivalent_widths import log_density
 from elixer_widgets.classification.universe import (
     REST_WAVELENGTH,
+    Kind,
     luminosity,
     luminosity_function,
     volume_element,
@@ -73,21 +74,21 @@ class ExtraLine:
     flux_err: float
 
 
-def _log_number(kind: str, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
+def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
     """ln of the expected number, up to what both classes share; -inf where the class is impossible.
 
-    `width` is the observed equivalent width in Å.
+    `width` is the observed equivalent width in Å; `flux` and `width` are positive. A scalar `wavelength` is dealt with
+    once for all fluxes.
     """
     rest = REST_WAVELENGTH[kind]
     z = wavelength / rest - 1.0
-    possible = (z > 0) & (flux > 0)
+    possible = z > 0
     safe = np.where(possible, z, 0.1)
-    lf = luminosity_function("LAE" if kind == "LAE" else "OII", safe)
-    x = luminosity(np.where(possible, flux, 1e-17), safe, "published") / 10.0**lf.log_l_star
+    lf = luminosity_function(kind, safe)
     fixed = np.log(lf.phi_star * lf.total_factor * volume_element(safe) / rest)
+    x = flux * (luminosity(1.0, safe, "published") / 10.0**lf.log_l_star)
     rest_width = width / (1.0 + safe)
-    number = fixed + (lf.alpha + 1.0) * np.log(x) - x + np.log(rest_width)
-    number = number + log_density("LAE" if kind == "LAE" else "OII", rest_width, safe)
+    number = fixed + (lf.alpha + 1.0) * np.log(x) - x + np.log(rest_width) + log_density(kind, rest_width, safe)
     return np.where(possible, number, -np.inf)
 
 
@@ -130,13 +131,14 @@ def log_ratio(wavelength: ArrayLike, flux: ArrayLike, equivalent_width: ArrayLik
     n = φ(ln L) · dV/dz/λ0 · E f(E, z) for each class (Farrow et al. 2021, equations 5 to 8). No flux limit
     enters, since both classes share flux and wavelength.
     """
-    wavelength, flux, width = np.broadcast_arrays(
-        np.asarray(wavelength, float), np.asarray(flux, float), np.asarray(equivalent_width, float)
-    )
+    wavelength = np.asarray(wavelength, float)
+    flux, width = np.asarray(flux, float), np.asarray(equivalent_width, float)
     good = (flux > 0) & (width > 0) & np.isfinite(wavelength)
-    observed, flux, width = width, np.where(good, flux, 1e-17), np.where(good, width, 1.0)
-    ratio = _log_number("LAE", wavelength, flux, width) - _log_number("OII", wavelength, flux, width)
-    return np.where(good, np.where(observed > OII_WIDTH_LIMIT, np.inf, ratio), np.nan)
+    safe_flux, safe_width = np.where(good, flux, 1e-17), np.where(good, width, 1.0)
+    ratio = _log_number("LAE", wavelength, safe_flux, safe_width) - _log_number(
+        "OII", wavelength, safe_flux, safe_width
+    )
+    return np.where(good, np.where(width > OII_WIDTH_LIMIT, np.inf, ratio), np.nan)
 
 
 def _exp(logarithm: float) -> float:
