@@ -30,8 +30,11 @@ FLUX_UNIT = 1e-17
 SIGMA_MAX = 55.0
 """Å; the broadest lines looked for (ELiXer's widest window class for active nuclei)."""
 
-START_WIDTHS = (2.2, 3.5, 5.5, 9.0, 15.0, 25.0, 40.0)
-"""Å; widths at which a fit is tried before the best is refined."""
+NARROW_WIDTHS = (2.2, 3.5, 5.5)
+BROAD_WIDTHS = (9.0, 15.0, 25.0, 40.0)
+"""Å; widths at which a fit is tried before the best is refined. The narrow ones share one window."""
+
+_OFFSETS = np.linspace(-1.0, 1.0, 7)
 
 MIN_HALF_WINDOW = 28.0
 """Å on either side of a narrow line: some 20 samples of continuum at HETDEX's 2 Å step."""
@@ -239,30 +242,32 @@ def _best_widths(
 ) -> GaussianFits:
     """Start every fit from the width and offset of largest signal to noise, then refine with a window to match."""
     n = wavelengths.size
-    widths = [width for width in START_WIDTHS if width <= sigma_max] or [sigma_max]
+    rows = np.arange(n)
     best = np.full(n, -np.inf)
-    center = wavelengths.copy()
-    sigma = np.full(n, widths[0])
-    for width in widths:
-        reach = max(6.0, width)
-        offsets = np.linspace(-reach, reach, 7)
-        trial = wavelengths[:, None] + offsets
-        widest = float(_half_window(np.array(width), window)) + reach
+    center, sigma = wavelengths.copy(), np.full(n, min(NARROW_WIDTHS[0], sigma_max))
+    for widths in (NARROW_WIDTHS, *((width,) for width in BROAD_WIDTHS)):
+        allowed = np.array([width for width in widths if width <= sigma_max])
+        if not allowed.size:
+            break
+        reach = max(6.0, float(allowed[-1]))
+        # every width at every offset, as one list of trials
+        trial_width = np.repeat(allowed, _OFFSETS.size)
+        trial = wavelengths[:, None] + np.tile(_OFFSETS * reach, allowed.size)
+        widest = float(_half_window(allowed[-1], window)) + reach
         part = gather(samples, which, wavelengths, np.full(n, widest))
-        area, area_err = linear_amplitudes(part, trial, width)
+        area, area_err = linear_amplitudes(part, trial, trial_width[:, None])
         with np.errstate(invalid="ignore", divide="ignore"):
             score = area / area_err
-        if absorption is None:
-            score = np.abs(score)
-        elif absorption:
-            score = -score
+        score = np.abs(score) if absorption is None else -score if absorption else score
         score = np.where(np.isfinite(score), score, -np.inf)
-        place = np.argmax(score, axis=1)
-        value = score[np.arange(n), place]
+        place = score.argmax(axis=1)
+        value = score[rows, place]
         better = value > best
+        if not better.any() and np.all((value < 0.8 * best) & (best > 8.0)):
+            break  # a strong narrow line: no broader one can be hidden under it
         best = np.where(better, value, best)
-        center = np.where(better, trial[np.arange(n), place], center)
-        sigma = np.where(better, width, sigma)
+        center = np.where(better, trial[rows, place], center)
+        sigma = np.where(better, trial_width[place], sigma)
     sigma = np.maximum(sigma, lower * 1.05)
     fits: GaussianFits | None = None
     pending = np.arange(n)
