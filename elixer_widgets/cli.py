@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,22 +15,18 @@ from elixer_widgets._version import __version__
 from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
-    from elixer_widgets.analysis import Interpretation
+    from elixer_widgets.bulk.local import Output, Summary
     from elixer_widgets.releases import Release
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all well; some detection failed; the command cannot be carried out; ended by the user."""
+DONE, USAGE = 0, 2
+"""Exit codes: all well; the command cannot be carried out. `bulk.local` has those of a run."""
 
 RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
 CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
 SIMULATED = "simulated_release"
 MERGED_NAME = "elixer_merged_cat.h5"
 RECOVERY_LIST = "elixer_recovery_list.dets"
-PART_SIZE = 20  # detections whose catalogue rows are written together while a run goes on
-FULL_ID = 1_000_000_000  # reports of smaller numbers carry the run's name too, as in ELiXer
 IMAGES = ("png", "jpg")
-
-log = logging.getLogger("elixer_widgets")
 
 
 # ------------------------------------------------------------------------------------------- reading arguments
@@ -165,171 +158,8 @@ def _release_path(given: str | None) -> Path:
     return path
 
 
-# ---------------------------------------------------------------------------------------------------- the run
-
-
-@dataclass
-class Summary:
-    """How a run went."""
-
-    done: list[int] = field(default_factory=list)
-    skipped: list[int] = field(default_factory=list)
-    failed: dict[int, str] = field(default_factory=dict)
-    interrupted: bool = False
-
-    @property
-    def code(self) -> int:
-        """The exit code."""
-        return INTERRUPTED if self.interrupted else FAILED if self.failed else DONE
-
-
-@dataclass(frozen=True)
-class Output:
-    """The folder of a run and the names of what it holds."""
-
-    folder: Path
-    images: tuple[str, ...] = ()
-
-    @property
-    def catalog(self) -> Path:
-        """`<name>/<name>_cat.h5`."""
-        return self.folder / f"{self.folder.name}_cat.h5"
-
-    @property
-    def parts(self) -> Path:
-        """Catalogue rows of a run that has not ended."""
-        return self.folder / "catalog_parts"
-
-    def reports(self, detectid: int) -> list[Path]:
-        """The report and the pictures of one detection."""
-        stem = str(detectid) if detectid >= FULL_ID else f"{self.folder.name}_{detectid}"
-        return [self.folder / f"{stem}.{suffix}" for suffix in ("pdf", *self.images)]
-
-    def catalogs(self) -> list[Path]:
-        """The finished catalogue and the parts of an interrupted run, oldest first."""
-        kept = [self.catalog] if self.catalog.is_file() else []
-        return kept + sorted(self.parts.glob("part_*.h5"))
-
-
-def _stored(output: Output) -> set[int]:
-    """The detections that have a row in the catalogue."""
-    import h5py
-
-    found: set[int] = set()
-    for path in output.catalogs():
-        try:
-            with h5py.File(path, "r") as file:
-                found.update(int(each) for each in file["Detections"]["detectid"][:])
-        except (OSError, KeyError) as error:
-            raise DataError(f"{path}: is no readable ELiXer catalogue ({error}); move it away") from error
-    return found
-
-
-def finished(output: Output, detectids: Sequence[int]) -> list[int]:
-    """Those of `detectids` that have every file asked for and a row in the catalogue."""
-    stored = _stored(output)
-    return [each for each in detectids if each in stored and all(path.is_file() for path in output.reports(each))]
-
-
-def _one(release: Release, detectid: int, output: Output) -> Interpretation:
-    """Measure, interpret and report one detection."""
-    from elixer_widgets.analysis import interpret, measure
-    from elixer_widgets.reports import write_report
-
-    interpretation = interpret(measure(release.detection(detectid)))
-    for path in output.reports(detectid):
-        write_report(interpretation, path)
-    return interpretation
-
-
-def _write_part(output: Output, batch: list[Interpretation]) -> None:
-    """Put the catalogue rows of some detections on disk."""
-    from elixer_widgets.reports import write_catalog
-
-    if not batch:
-        return
-    output.parts.mkdir(exist_ok=True)
-    number = 1 + max((int(path.stem.split("_")[1]) for path in output.parts.glob("part_*.h5")), default=0)
-    write_catalog(batch, output.parts / f"part_{number:06d}.h5")
-    batch.clear()
-
-
-def _finish_catalog(output: Output) -> None:
-    """Merge the parts into the run's catalogue; of a repeated detection the newest rows stay."""
-    from elixer_widgets.reports import merge_catalogs
-
-    parts = sorted(output.parts.glob("part_*.h5"))
-    if not parts:
-        return
-    if output.catalog.is_file():
-        fresh = output.parts / "merged.h5"
-        merge_catalogs(output.catalogs(), fresh, unique=True)
-        fresh.replace(output.catalog)
-    else:
-        merge_catalogs(parts, output.catalog, unique=True)
-    for path in parts:
-        path.unlink()
-    output.parts.rmdir()
-
-
-def run(release: Release, detectids: Sequence[int], output: Output, recover: bool = False) -> Summary:
-    """Write the reports and the catalogue of some detections; one that fails does not stop the others.
-
-    Parameters
-    ----------
-    release : Release
-    detectids : sequence of int
-    output : Output
-        Its folder is made.
-    recover : bool
-        Skip detections that have all files and a row in the catalogue.
-
-    Returns
-    -------
-    Summary
-    """
-    output.folder.mkdir(parents=True, exist_ok=True)
-    skip = set(finished(output, detectids)) if recover else set()
-    _stored(output)  # a catalogue that cannot be read is reported before the work, not after
-    summary = Summary(skipped=[each for each in detectids if each in skip])
-    todo = [each for each in detectids if each not in skip]
-    batch: list[Interpretation] = []
-    handler = logging.FileHandler(output.folder / "elixer.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    try:
-        for number, detectid in enumerate(todo, start=1):
-            begun = time.perf_counter()
-            try:
-                batch.append(_one(release, detectid, output))
-                summary.done.append(detectid)
-                said = _verdict(batch[-1])
-            except DataError as error:
-                summary.failed[detectid] = str(error)
-                said = f"failed: {error}"
-                log.error("%d failed: %s", detectid, error)
-            except Exception as error:  # noqa: BLE001 - logged with its traceback, counted, told at the end
-                summary.failed[detectid] = f"{type(error).__name__}: {error}"
-                said = f"failed: {type(error).__name__}: {error} (see elixer.log)"
-                log.exception("%d failed", detectid)
-            seconds = time.perf_counter() - begun
-            print(f"[{number:>{len(str(len(todo)))}}/{len(todo)}] {detectid}  {said}  {seconds:.1f} s", file=sys.stderr)
-            if len(batch) >= PART_SIZE:
-                _write_part(output, batch)
-    except KeyboardInterrupt:
-        summary.interrupted = True
-    finally:
-        _write_part(output, batch)
-        _finish_catalog(output)
-        log.removeHandler(handler)
-        handler.close()
-    return summary
-
-
-def _verdict(interpretation: Interpretation) -> str:
-    """One line on a finished detection."""
-    z = f" z {interpretation.redshift:.4f}" if interpretation.redshift == interpretation.redshift else ""
-    return f"{interpretation.line_label or interpretation.identity}{z}, P(Lyα) {interpretation.p_lya:.2f}"
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _tell(summary: Summary, output: Output) -> None:
@@ -375,6 +205,7 @@ def _selected(options: argparse.Namespace, release: Release) -> list[int]:
 
 
 def _run_command(options: argparse.Namespace) -> int:
+    from elixer_widgets.bulk.local import Output, run
     from elixer_widgets.releases import open_release
 
     if not options.name:
@@ -387,13 +218,15 @@ def _run_command(options: argparse.Namespace) -> int:
     detectids = _selected(options, release)
     if getattr(options, "prep_recover", False):
         return _prepare_recovery(output, detectids)
-    summary = run(release, detectids, output, recover=options.recover)
+    summary = run(release, detectids, output, recover=options.recover, tell=_to_stderr)
     _tell(summary, output)
     return summary.code
 
 
 def _prepare_recovery(output: Output, detectids: list[int]) -> int:
     """List the detections that a run has not finished."""
+    from elixer_widgets.bulk.local import finished
+
     have = set(finished(output, detectids)) if output.folder.is_dir() else set()
     missing = [each for each in detectids if each not in have]
     output.folder.mkdir(parents=True, exist_ok=True)
