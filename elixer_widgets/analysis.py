@@ -1,31 +1,56 @@
 """measure() and interpret(): the only module that knows the whole pipeline.
 
-`measure` is slow (it reads files and fits) and true whatever the line is; `interpret` is pure, takes milliseconds, and
-is all that runs when a person reassigns the line.
+`measure` is slow (it reads files and fits) and true whatever the line is; `interpret` is pure, takes
+milliseconds, and is all that runs when a person reassigns the line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from elixer_widgets.classification.choice import choose
+from elixer_widgets.classification.conditions import raise_flags
+from elixer_widgets.classification.continuum import HETDEX_DEPTH, combine, continuum_sources
 from elixer_widgets.classification.flags import Flag
-from elixer_widgets.classification.plae import PlaeRatio
-from elixer_widgets.classification.posterior import Evidence
-from elixer_widgets.classification.solutions import Companion, Solution
-from elixer_widgets.detection import NAN, Cutout, Detection, Magnitude
-from elixer_widgets.imaging.apertures import Growth
-from elixer_widgets.imaging.counterparts import Match
-from elixer_widgets.imaging.sources import SourceEllipse
-from elixer_widgets.spectra.continuum import ContinuumEstimate
-from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.classification.plae import PlaeRatio, plae_poii
+from elixer_widgets.classification.posterior import LABELS, Clues, Evidence, posterior, redshifts
+from elixer_widgets.classification.solutions import (
+    BROAD_FWHM,
+    MIN_REDSHIFT,
+    Companion,
+    Solution,
+    companions,
+    solve,
+    velocity_width,
+)
+from elixer_widgets.classification.universe import luminosity
+from elixer_widgets.detection import NAN, Cutout, DataError, Detection, Imaging, Magnitude, Spectrum
+from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aperture
+from elixer_widgets.imaging.counterparts import Match, find_matches
+from elixer_widgets.imaging.sources import SourceEllipse, find_sources
+from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.extraction import without_fibers
+from elixer_widgets.spectra.finding import find_lines
+from elixer_widgets.spectra.fitting import LineFit, fit_line
+from elixer_widgets.spectra.lines import IDENTITY_LINES
+from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
+
+MATCH_RADIUS = 3.0
+"""arcsec; ELiXer's search radius for catalogue counterparts."""
+
+_AGN_LINES = ("Lya", "CIV", "CIII", "HeII", "MgII")
+
+PLAE_DRAWS = 400
+"""Monte Carlo draws a ratio; its 68 % limits are then good to a few per cent of their distance."""
 
 
 @dataclass(frozen=True)
 class Aperture:
-    """A circular aperture that a person asked for: `radius` in arcsec, centre in degrees (NaN: the detection's)."""
+    """A circular aperture that a person asked for: `radius` in arcsec, centre in degrees (NaN: the
+    detection's)."""
 
     radius: float
     ra: float = NAN
@@ -60,6 +85,10 @@ class Measurements:
         fiber_ids that a person switched off.
     notes : tuple of str
         What could not be measured, and why.
+    solutions : tuple of Solution
+        Every identity of the main line tried on the spectrum: what is measured at its companions' places.
+    spectrum : Spectrum or None
+        The spectrum measured, where that is not `detection.spectrum` (fibers switched off).
     """
 
     detection: Detection
@@ -75,6 +104,8 @@ class Measurements:
     aperture: Aperture | None = None
     excluded_fibers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    spectrum: Spectrum | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +150,8 @@ class Interpretation:
     continuum_sources : tuple of ContinuumEstimate
         Its inputs with their weights.
     equivalent_width, equivalent_width_err : float
-        Rest frame, Å, for `identity`, from the combined continuum (a lower limit if the continuum is a limit).
+        Rest frame, Å, for `identity`, from the combined continuum (a lower limit if the continuum is a
+        limit).
     ew_lya, ew_lya_err, ew_oii, ew_oii_err : float
         The same were it Lyα, [O II] (NaN where [O II] is impossible).
     luminosity : float
@@ -164,18 +196,292 @@ class Interpretation:
     labels: tuple[str, ...] = field(default=())
 
 
+# ------------------------------------------------------------------------------------------------- measuring
+
+
+def _no_line(wavelength: float, why: str) -> LineFit:
+    """A fit that says that there is none."""
+    return LineFit(wavelength, NAN, NAN, NAN, NAN, NAN, flags=(why,))
+
+
+def _spectrum_of(detection: Detection, excluded: tuple[str, ...]) -> tuple[Spectrum, str]:
+    """The spectrum to measure, and what to say about it."""
+    if not excluded:
+        return detection.spectrum, ""
+    known = [fiber.fiber_id for fiber in detection.fibers]
+    for fiber_id in excluded:
+        if fiber_id not in known:
+            raise DataError(
+                f"detection {detection.detectid} has no fiber {fiber_id!r}; "
+                f"give ids out of {', '.join(known) or 'none: it came without fibers'}"
+            )
+    try:
+        spectra = detection.fiber_spectra
+    except DataError as error:
+        return detection.spectrum, f"fibers were not switched off: {error}"
+    spectrum = without_fibers(detection.spectrum, detection.fibers, spectra, excluded)
+    if spectrum is None:
+        return detection.spectrum, "fibers were not switched off: without them there is no fiber spectrum left"
+    count = f"{len(excluded)} of {len(known)} fibers"
+    return spectrum, f"{count} switched off: the spectrum is an approximate sum of the others"
+
+
+def _main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -> tuple[LineFit, str]:
+    """The line at `wavelength`, else the strongest emission line found outside the strong sky lines."""
+    if np.isfinite(wavelength):
+        try:
+            return fit_line(spectrum, wavelength), ""
+        except DataError as error:
+            return _no_line(wavelength, "could not be fitted"), str(error)
+    emission = [each for each in lines if not each.is_absorption]
+    clean = [each for each in emission if "in a strong sky line" not in each.flags]
+    choice = clean or emission or list(lines)
+    if not choice:
+        return _no_line(NAN, "no line was found"), "no line was found in the spectrum"
+    return max(choice, key=lambda each: each.snr), ""
+
+
+def _depth(detection: Detection) -> float:
+    """AB depth of the spectrum's continuum; NaN for spectra that are not from HETDEX."""
+    if detection.shot is None:
+        return NAN
+    return detection.shot.depth_g if np.isfinite(detection.shot.depth_g) else HETDEX_DEPTH
+
+
+def _photometry(
+    detection: Detection, imaging: Imaging, aperture: Aperture | None
+) -> tuple[list[Cutout], list[Growth], list[SourceEllipse], list[str]]:
+    """Aperture and sources on every usable cutout."""
+    cutouts: list[Cutout] = []
+    growths: list[Growth] = []
+    sources: list[SourceEllipse] = []
+    notes: list[str] = []
+    for cutout in imaging.cutouts:
+        ra, dec = (detection.ra, detection.dec) if np.isfinite(detection.ra) else cutout.position
+        try:
+            if aperture is None:
+                growth = grow_aperture(cutout, ra, dec)
+            else:
+                moved = np.isfinite(aperture.ra) and np.isfinite(aperture.dec)
+                center = (aperture.ra, aperture.dec) if moved else (ra, dec)
+                growth = measure_aperture(cutout, *center, aperture.radius)
+            found = find_sources(cutout)
+        except DataError as error:
+            notes.append(f"{cutout.survey} {cutout.band}: {error}".strip())
+            continue
+        cutouts.append(cutout)
+        growths.append(growth)
+        sources.extend(found)
+    return cutouts, growths, sources, notes
+
+
 def measure(
     detection: Detection,
     *,
     aperture: Aperture | float | None = None,
     excluded_fibers: Iterable[str] = (),
 ) -> Measurements:
-    """Measure everything about a detection that does not depend on what the line is."""
-    raise NotImplementedError
+    """Measure everything about a detection that does not depend on what the line is.
+
+    Parameters
+    ----------
+    detection : Detection
+    aperture : Aperture or float, optional
+        A circular aperture (a number: its radius in arcsec) measured on every image instead of the growing
+        one.
+    excluded_fibers : iterable of str
+        fiber_ids to leave out. The spectrum is then an approximate sum of the others'; see `without_fibers`.
+
+    Returns
+    -------
+    Measurements
+        `notes` says what could not be measured: an image or catalogue that fails does not stop the rest.
+
+    Raises
+    ------
+    DataError
+        If the aperture's radius is not positive or a fiber is not one of the detection's.
+    """
+    if isinstance(aperture, int | float):
+        aperture = Aperture(float(aperture))
+    if aperture is not None and not (np.isfinite(aperture.radius) and aperture.radius > 0):
+        raise DataError(f"aperture: a radius of {aperture.radius} cannot be measured; give a positive one in arcsec")
+    excluded = tuple(excluded_fibers)
+    spectrum, note = _spectrum_of(detection, excluded)
+    notes = [note] if note else []
+    lines = tuple(find_lines(spectrum))
+    line, note = _main_line(spectrum, detection.wavelength, lines)
+    if note:
+        notes.append(note)
+    try:
+        imaging = detection.imaging
+    except DataError as error:
+        imaging = Imaging(notes=(f"imaging: {error}",))
+    cutouts, growths, sources, failed = _photometry(detection, imaging, aperture)
+    notes += [*imaging.notes, *failed]
+    matches: tuple[Match, ...] = ()
+    if np.isfinite(detection.ra) and np.isfinite(detection.dec) and imaging.objects:
+        matches = find_matches(imaging, detection.ra, detection.dec, radius=MATCH_RADIUS)
+    depth = _depth(detection)
+    return Measurements(
+        detection=detection,
+        line=line,
+        lines=lines,
+        continuum_narrow=narrow_continuum(spectrum, line),
+        continuum_wide=wide_continuum(spectrum, line.center, lines, depth),
+        g_magnitude=g_magnitude(spectrum, depth),
+        cutouts=tuple(cutouts),
+        growths=tuple(growths),
+        sources=tuple(sources),
+        matches=matches,
+        aperture=aperture,
+        excluded_fibers=excluded,
+        notes=tuple(notes),
+        solutions=solve(spectrum, line, lines) if np.isfinite(line.flux) else (),
+        spectrum=spectrum if excluded else None,
+    )
 
 
-def interpret(
-    measurements: Measurements, identity: str | None = None, redshift: float | None = None
-) -> Interpretation:
-    """Say what the measurements mean: for the best identity, a given one, or a given redshift."""
-    raise NotImplementedError
+# ---------------------------------------------------------------------------------------------- interpreting
+
+
+def _rest_width(line: LineFit, continuum: ContinuumEstimate, redshift: float) -> tuple[float, float]:
+    """Rest-frame equivalent width and error in Å; a lower limit, without error, if the continuum is a
+    limit."""
+    if not (np.isfinite(redshift) and continuum.value > 0 and np.isfinite(line.flux)):
+        return NAN, NAN
+    width = line.flux * 1e17 / continuum.value / (1.0 + redshift)
+    if continuum.is_limit:
+        return width, NAN
+    relative = np.hypot(line.flux_err / line.flux, continuum.error / continuum.value)
+    return width, float(abs(width) * relative)
+
+
+def _ratio(line: LineFit, continuum: ContinuumEstimate) -> PlaeRatio:
+    """P(LAE)/P(OII) on one continuum; a limit is taken at its value, within a fifth, as published."""
+    if not (continuum.value > 0 and np.isfinite(line.flux)):
+        return PlaeRatio(NAN, source=continuum.name)
+    error = 0.2 * continuum.value if continuum.is_limit else continuum.error
+    return plae_poii(
+        line.center,
+        line.flux,
+        line.flux_err,
+        continuum.value * 1e-17,
+        error * 1e-17,
+        source=continuum.name,
+        draws=PLAE_DRAWS,
+    )
+
+
+def _rivals(
+    line: LineFit,
+    continuum: ContinuumEstimate,
+    shifts: Mapping[str, float],
+    probabilities: Mapping[str, float],
+    solutions: Sequence[Solution],
+) -> tuple[Rival, ...]:
+    """Every emission-line identity that is possible at this wavelength, most probable first."""
+    shown = {each.identity: each.companions for each in solutions if each.identity in IDENTITY_LINES}
+    rivals = []
+    for name, z in shifts.items():
+        if not z > MIN_REDSHIFT:
+            continue
+        z = max(z, 0.0)
+        rivals.append(Rival(name, z, probabilities[name], _rest_width(line, continuum, z)[0], shown.get(name, ())))
+    return tuple(sorted(rivals, key=lambda each: -each.probability))
+
+
+def interpret(measurements: Measurements, identity: str | None = None, redshift: float | None = None) -> Interpretation:
+    """Say what the measurements mean: for the best identity, a given one, or a given redshift.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    identity : str, optional
+        One of `IDENTITIES`: what a person says the line is.
+    redshift : float, optional
+        What a person says the redshift is. The identity is then the one whose line falls there, within
+        0.005 in Δz/(1+z), else "other".
+
+    Returns
+    -------
+    Interpretation
+        The probabilities are those of the data; what a person says changes identity, redshift, and all
+        that follows from these, and `chosen_by`.
+
+    Raises
+    ------
+    DataError
+        If the identity is not known, the redshift is impossible, or the two do not belong together.
+
+    Notes
+    -----
+    Redshifts are reckoned in vacuum. Luminosities follow Planck 2018 (Planck Collaboration VI, 2020, A&A
+    641, A6).
+    """
+    m = measurements
+    detection, line = m.detection, m.line
+    spectrum = detection.spectrum if m.spectrum is None else m.spectrum
+    place = line.center if np.isfinite(line.center) else float(np.median(spectrum.wavelength))
+    listed = continuum_sources(
+        place,
+        m.continuum_narrow,
+        m.continuum_wide,
+        m.growths,
+        m.sources,
+        m.matches,
+        detection.magnitudes,
+        _depth(detection),
+    )
+    combined = combine(listed, place)
+    found = posterior(Clues(line, combined, m.solutions, m.matches, spectrum.lsf_sigma))
+    probabilities = found.probabilities
+    shifts = redshifts(line.center)
+    choice = choose(line, shifts, probabilities, m.solutions, identity, redshift)
+
+    shown: tuple[Companion, ...] = ()
+    if choice.line is not None and np.isfinite(line.flux):
+        known = next((each for each in m.solutions if each.line == choice.line.name), None)
+        if redshift is None and known is not None:
+            shown = known.companions
+        else:
+            shown = companions(spectrum, line, choice.line.name, choice.redshift)
+    width, width_err = _rest_width(line, combined.estimate, choice.redshift)
+    lya, lya_err = _rest_width(line, combined.estimate, shifts["Lya"])
+    oii, oii_err = _rest_width(line, combined.estimate, shifts["OII"] if shifts["OII"] > 0 else NAN)
+    broad = np.isfinite(line.sigma) and velocity_width(line, _lsf_sigma(spectrum)) > BROAD_FWHM
+    return Interpretation(
+        measurements=m,
+        identity=choice.identity,
+        redshift=choice.redshift,
+        redshift_err=line.center_err / choice.line.vacuum if choice.line is not None else NAN,
+        chosen_by=choice.by,
+        line_label=choice.line.label if choice.line is not None else LABELS[choice.identity],
+        p_lya=probabilities["Lya"],
+        posterior=probabilities,
+        evidence=found.evidence,
+        calibrated=found.calibrated,
+        plae_poii=_ratio(line, combined.estimate),
+        plae_sources=tuple(_ratio(line, each) for each in combined.sources if each.value > 0),
+        continuum=combined.estimate,
+        continuum_sources=combined.sources,
+        equivalent_width=width,
+        equivalent_width_err=width_err,
+        ew_lya=lya,
+        ew_lya_err=lya_err,
+        ew_oii=oii,
+        ew_oii_err=oii_err,
+        luminosity=float(luminosity(line.flux, choice.redshift)) if choice.line is not None else NAN,
+        companions=shown,
+        solutions=m.solutions,
+        rivals=_rivals(line, combined.estimate, shifts, probabilities, m.solutions),
+        quality=probabilities[choice.identity] if choice.line is not None else NAN,
+        flags=raise_flags(
+            detection, line, m.continuum_narrow, m.g_magnitude, m.growths, m.sources, m.matches, probabilities
+        ),
+        labels=("agn",) if broad and choice.identity in _AGN_LINES else (),
+    )
+
+
+def _lsf_sigma(spectrum: Spectrum) -> float:
+    return spectrum.lsf_sigma if np.isfinite(spectrum.lsf_sigma) else HETDEX_LSF_SIGMA

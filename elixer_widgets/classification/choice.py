@@ -1,0 +1,99 @@
+"""What the line is taken to be: by the data, or by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from elixer_widgets.classification.posterior import IDENTITIES
+from elixer_widgets.classification.solutions import MIN_REDSHIFT, Solution
+from elixer_widgets.detection import NAN, DataError
+from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, redshift_of
+
+REDSHIFT_TOLERANCE = 0.005
+"""Largest |Δz|/(1+z) between a given redshift and that of an identity for the line to be taken as that
+identity."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the line is taken to be."""
+
+    identity: str
+    line: Line | None
+    redshift: float
+    by: str
+
+
+def choose(
+    line: LineFit,
+    shifts: Mapping[str, float],
+    probabilities: Mapping[str, float],
+    solutions: Sequence[Solution],
+    identity: str | None,
+    redshift: float | None,
+) -> Choice:
+    """What the line is taken to be: a person's answer if there is one, else the most probable identity.
+
+    Parameters
+    ----------
+    line : LineFit
+    shifts : mapping
+        Redshift of the line for every emission-line identity.
+    probabilities : mapping
+        Identity to probability.
+    solutions : sequence of Solution
+    identity, redshift : optional
+        What a person says.
+
+    Raises
+    ------
+    DataError
+        If the identity is not known, the redshift is impossible, or the two do not belong together.
+    """
+    if identity is not None and identity not in IDENTITIES:
+        raise DataError(f"identity {identity!r} is not known; give one of {', '.join(IDENTITIES)}")
+    if redshift is not None and not (np.isfinite(redshift) and redshift > -0.1):
+        raise DataError(f"redshift {redshift!r} cannot be; give a number above -0.1")
+    if redshift is not None:
+        return _at_redshift(line, shifts, identity, float(redshift))
+    by = "automatic" if identity is None else "person"
+    chosen = max(probabilities, key=lambda name: probabilities[name]) if identity is None else identity
+    if chosen in IDENTITY_LINES:
+        z = shifts[chosen]
+        return Choice(chosen, IDENTITY_LINES[chosen], max(z, 0.0) if z > MIN_REDSHIFT else z, by)
+    if chosen == "other":
+        # The list has a few more lines that may be the main one; one of them must speak for itself
+        known = [each for each in solutions if each.identity == "other" and each.log_likelihood > 2.0]
+        if known:
+            best = max(known, key=lambda each: each.log_likelihood)
+            return Choice(chosen, LINES[best.line], best.redshift, by)
+    return Choice(chosen, None, NAN, by)
+
+
+def _at_redshift(line: LineFit, shifts: Mapping[str, float], identity: str | None, redshift: float) -> Choice:
+    """The identity whose line falls where the main line is at a given redshift."""
+
+    def off(z: float) -> float:
+        return abs(z - redshift) / (1.0 + redshift)
+
+    if identity is None:
+        near = [name for name in IDENTITY_LINES if off(shifts[name]) < REDSHIFT_TOLERANCE]
+        identity = min(near, key=lambda name: off(shifts[name])) if near else "other"
+    elif identity in IDENTITY_LINES and off(shifts[identity]) >= REDSHIFT_TOLERANCE:
+        raise DataError(
+            f"{identity} at {line.center:.1f} Å is z = {shifts[identity]:.4f}, not {redshift:.4f}; "
+            "give the identity or the redshift alone"
+        )
+    if identity in IDENTITY_LINES:
+        return Choice(identity, IDENTITY_LINES[identity], redshift, "person")
+    if identity != "other":
+        return Choice(identity, None, NAN, "person")
+    emission = [each for each in LINES.values() if not each.absorption]
+    nearest = min(emission, key=lambda each: off(float(redshift_of(line.center, each)))) if emission else None
+    if nearest is not None and not off(float(redshift_of(line.center, nearest))) < REDSHIFT_TOLERANCE:
+        nearest = None
+    return Choice("other", nearest, redshift, "person")

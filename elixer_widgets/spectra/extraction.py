@@ -1,0 +1,70 @@
+"""A detection's spectrum from a part of its fibers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from elixer_widgets.detection import Fiber, Spectrum
+
+
+def without_fibers(
+    whole: Spectrum, fibers: Sequence[Fiber], spectra: Sequence[Spectrum | None], excluded: Collection[str]
+) -> Spectrum | None:
+    """The spectrum as it would be without some fibers.
+
+    Parameters
+    ----------
+    whole : Spectrum
+        From all fibers.
+    fibers : sequence of Fiber
+    spectra : sequence of Spectrum or None
+        One a fiber.
+    excluded : collection of str
+        fiber_ids to leave out.
+
+    Returns
+    -------
+    Spectrum or None
+        None if no fiber spectrum with a weight is left.
+
+    Notes
+    -----
+    Fibers are added as Σ w f / Σ w² with errors √(Σ w² e²) / Σ w² (Horne 1986, PASP 98, 609, for equal
+    errors), which keeps the flux of a point source whichever fibers are used, and scaled by one factor
+    such that all fibers together have the errors of `whole`. Approximate: the weights are those at the
+    line and do not follow differential refraction.
+    """
+    members = [
+        (fiber, spectrum)
+        for fiber, spectrum in zip(fibers, spectra, strict=True)
+        if spectrum is not None and fiber.weight > 0
+    ]
+    kept = [(fiber, spectrum) for fiber, spectrum in members if fiber.fiber_id not in excluded]
+    if not kept:
+        return None
+    flux, error = _extract(whole.wavelength, kept)
+    _, all_error = _extract(whole.wavelength, members)
+    scale = np.nan
+    if whole.has_error:
+        ratio = np.asarray(whole.error)[whole.good] / all_error[whole.good]
+        finite = ratio[np.isfinite(ratio) & (ratio > 0)]
+        scale = float(np.median(finite)) if finite.size else np.nan
+    if not np.isfinite(scale):
+        scale = 1.0
+    return Spectrum(whole.wavelength, scale * flux, scale * error, whole.lsf_sigma, whole.aperture_correction)
+
+
+def _extract(wavelength: np.ndarray, members: Sequence[tuple[Fiber, Spectrum]]) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sum of fibers and its error, shape of `wavelength`; NaN where no fiber has data."""
+    top, bottom, variance = (np.zeros(wavelength.size) for _ in range(3))
+    for fiber, spectrum in members:
+        flux = np.interp(wavelength, spectrum.wavelength, np.where(spectrum.good, spectrum.flux, np.nan))
+        error = np.interp(wavelength, spectrum.wavelength, np.asarray(spectrum.error))
+        usable = np.isfinite(flux) & (np.isfinite(error) if spectrum.has_error else True)
+        top += np.where(usable, fiber.weight * flux, 0.0)
+        bottom += np.where(usable, fiber.weight**2, 0.0)
+        variance += np.where(usable, (fiber.weight * error) ** 2, 0.0)
+    bottom = np.where(bottom > 0, bottom, np.nan)
+    return top / bottom, np.sqrt(variance) / bottom
