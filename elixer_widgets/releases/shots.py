@@ -339,7 +339,7 @@ class _Flats:
                     ]
                 else:
                     part = image.section[low:high, left:right]
-        except OSError as error:
+        except (OSError, TypeError) as error:  # astropy maps a file that is too short with a TypeError
             raise DataError(f"{path}: not a whole FITS file ({error}); copy it again") from error
         top, side = low - (y - HALF_HEIGHT), left - (x - HALF_WIDTH)
         window[top : top + part.shape[0], side : side + part.shape[1]] = np.nan_to_num(part)
