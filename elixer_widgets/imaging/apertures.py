@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from photutils.aperture import CircularAperture
+from scipy import ndimage
 
 from elixer_widgets.detection import NAN, Cutout, DataError
 
@@ -26,6 +27,14 @@ SKY_RADII = (2.0, 3.0)
 SKY_INNER_MINIMUM = 3.0
 SKY_WIDTH_MINIMUM = 2.0
 SKY_PIXELS_MINIMUM = 30
+
+# Seeing discs are close to a Moffat profile with an index of 3 to 4 (Moffat 1969, A&A 3, 455).
+MOFFAT_BETA = 3.5
+
+# Empty boxes needed, independent of each other, for their scatter to say anything; and pixels above this many σ of the
+# smoothed image count as sources when empty places are sought.
+EMPTY_BOXES_MINIMUM = 20
+EMPTY_SIGMA = 3.0
 
 # Variance of the median of Gaussian data relative to that of the mean, for large samples.
 MEDIAN_VARIANCE = np.pi / 2.0
@@ -77,6 +86,13 @@ class Growth:
     by_person : bool
         True if a person set the radius or the centre.
     note : str
+    noise_factor : float
+        How much noisier apertures of this size are than independent pixels would make them, from empty places on the
+        cutout; in `counts_err` already.
+    local_depth : float
+        5σ limit of the first aperture at this place, from the noise found here.
+    aperture_correction : float
+        Magnitudes to add for a point source of the survey's seeing (not positive); not in `mag`. NaN without seeing.
     """
 
     band: str
@@ -101,6 +117,14 @@ class Growth:
     pixel_scale: float = NAN
     by_person: bool = False
     note: str = ""
+    noise_factor: float = 1.0
+    local_depth: float = NAN
+    aperture_correction: float = NAN
+
+    @property
+    def total_mag(self) -> float:
+        """The magnitude of a point source, with what lies outside the aperture; `mag` where the seeing is not known."""
+        return self.mag + (self.aperture_correction if np.isfinite(self.aperture_correction) else 0.0)
 
 
 @dataclass(frozen=True)
@@ -148,6 +172,62 @@ def clipped_sky(values: np.ndarray, n_sigma: float = 3.0, iterations: int = 10) 
     return float(np.median(kept)), scatter, int(kept.size)
 
 
+def empty_noise_factor(values: np.ndarray, good: np.ndarray, radius: float) -> float:
+    """How much noisier sums over an aperture are than independent pixels would make them.
+
+    Resampling and faint unseen sources tie neighbouring pixels together, so √(area) times the scatter of a pixel is
+    too small. Here boxes with the area of the aperture are summed wherever no source is seen, about the local mean.
+
+    Parameters
+    ----------
+    values : array, shape (ny, nx)
+        Counts in units of each pixel's noise, sky subtracted.
+    good : bool array, shape (ny, nx)
+        Pixels with data.
+    radius : float
+        Of the aperture, in pixels.
+
+    Returns
+    -------
+    float
+        1 or more; 1 where there are too few empty places to tell.
+    """
+    values = np.where(good, values, 0.0)
+    smooth = ndimage.uniform_filter(values, 3, mode="nearest")
+    level, scatter, _ = clipped_sky(smooth[::2, ::2][good[::2, ::2]])
+    if not scatter > 0:
+        return 1.0
+    sources = ndimage.binary_dilation(smooth - level > EMPTY_SIGMA * scatter, iterations=2)
+    empty = (good & ~sources).astype(float)
+    side = max(round(radius * np.sqrt(np.pi)), 1)
+    while side > 1:
+        wide = 6 * side + 1
+        share = ndimage.uniform_filter(empty, wide, mode="constant")
+        local = np.divide(
+            ndimage.uniform_filter(values * empty, wide, mode="constant"),
+            share,
+            out=np.zeros_like(values),
+            where=share > 0,
+        )
+        count = ndimage.uniform_filter(empty, side, mode="constant") * side**2
+        total = ndimage.uniform_filter((values - local) * empty, side, mode="constant") * side**2
+        # Boxes half a side apart hold nearly all the information there is.
+        apart = (slice(side // 4, None, max(side // 2, 1)),) * 2
+        count, total = count[apart], total[apart]
+        usable = count > 0.9 * side**2
+        if np.count_nonzero(usable) >= 4 * EMPTY_BOXES_MINIMUM:
+            _, spread, _ = clipped_sky(total[usable] / np.sqrt(count[usable]))
+            return float(max(spread, 1.0))
+        side //= 2  # smaller boxes see less of the correlation: better than nothing
+    return 1.0
+
+
+def point_fraction(radius: float, fwhm: float) -> float:
+    """Share of a point source's light within `radius`, for a Moffat profile of this FWHM (same unit)."""
+    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
+    return float(1.0 - (1.0 + (radius / alpha) ** 2) ** (1.0 - MOFFAT_BETA))
+
+
 class _Frame:
     """One cutout seen from one position, prepared once for many radii."""
 
@@ -172,6 +252,23 @@ class _Frame:
         """arcsec of each pixel's centre from the position."""
         ny, nx = self.data.shape
         return np.hypot(np.arange(nx)[None, :] - self.x, np.arange(ny)[:, None] - self.y) * self.scale
+
+    @cached_property
+    def overall(self) -> tuple[float, float]:
+        """Level and scatter of all pixels."""
+        level, scatter, _ = clipped_sky(self.data[self.good])
+        return level, scatter
+
+    @lru_cache(maxsize=4)  # noqa: B019 (a frame lives for one measurement)
+    def noise_factor(self, radius: float) -> float:
+        """Noise of apertures of `radius` arcsec over that of independent pixels, from empty places."""
+        level, scatter = self.overall
+        if not scatter > 0:
+            return 1.0
+        noise = scatter if self.variance is None else np.sqrt(self.variance)
+        usable = self.good & (noise > 0)
+        values = np.divide(self.data - level, noise, out=np.zeros_like(self.data), where=usable)
+        return empty_noise_factor(values, usable, radius / self.scale)
 
     def sums(self, radius: float) -> tuple[float, float, float, float]:
         """Counts, unmasked area, full area (pixels) and summed variance in a circle of `radius` arcsec."""
@@ -203,12 +300,12 @@ def _magnitude(counts: float, zero_point: float) -> float:
     return float(zero_point - 2.5 * np.log10(counts)) if counts > 0 else NAN
 
 
-def _step(frame: _Frame, radius: float, sky: Sky) -> ApertureStep:
+def _step(frame: _Frame, radius: float, sky: Sky, factor: float) -> ApertureStep:
     """One circle, sky-subtracted, with pixel noise and sky error in its error."""
     total, area, _, variance = frame.sums(radius)
     counts = total - area * sky.level
     pixel_variance = area * sky.scatter**2 if np.isnan(variance) else variance
-    error = float(np.sqrt(pixel_variance + (area * sky.level_err) ** 2))
+    error = factor * float(np.sqrt(pixel_variance + (area * sky.level_err) ** 2))
     mag = _magnitude(counts, frame.cutout.zero_point)
     mag_err = MAG_PER_RELATIVE_ERROR * error / counts if counts > 0 else NAN
     return ApertureStep(radius, counts, error, area, mag, float(mag_err))
@@ -231,6 +328,7 @@ def _growth(
     dec: float,
     radius: float,
     radii: np.ndarray,
+    first: float,
     annulus: tuple[float, float] | None,
     by_person: bool,
 ) -> Growth:
@@ -241,7 +339,8 @@ def _growth(
     sky = frame.sky(inner, outer, _nearest_sky(radius))
     if sky.note:
         notes.append(sky.note)
-    steps = tuple(_step(frame, float(r), sky) for r in radii)
+    factor = frame.noise_factor(first)
+    steps = tuple(_step(frame, float(r), sky, factor) for r in radii)
     chosen = min(steps, key=lambda step: abs(step.radius - radius))
     full = np.pi * (radius / frame.scale) ** 2
     missing = 1.0 - chosen.area / full
@@ -272,6 +371,11 @@ def _growth(
         pixel_scale=frame.scale,
         by_person=by_person,
         note="; ".join(notes),
+        noise_factor=factor,
+        local_depth=_magnitude(5.0 * factor * sky.scatter * np.sqrt(np.pi) * first / frame.scale, cutout.zero_point),
+        aperture_correction=(
+            2.5 * float(np.log10(point_fraction(radius, cutout.psf_fwhm))) if cutout.psf_fwhm > 0 else NAN
+        ),
     )
 
 
@@ -293,6 +397,13 @@ def _nothing(cutout: Cutout, ra: float, dec: float, radius: float, by_person: bo
     )
 
 
+def start_radius(cutout: Cutout) -> float:
+    """First radius of a growing aperture, arcsec: the survey's own, else half the seeing and 0.5"."""
+    if np.isfinite(cutout.start_radius):
+        return float(cutout.start_radius)
+    return float(cutout.psf_fwhm / 2.0 + 0.5) if np.isfinite(cutout.psf_fwhm) else DEFAULT_START
+
+
 def _check_position(ra: float, dec: float) -> tuple[float, float]:
     if not (np.isfinite(ra) and np.isfinite(dec)):
         raise DataError(f"aperture: ({ra}, {dec}) is not a position in degrees; give finite ra and dec")
@@ -310,8 +421,9 @@ def grow_aperture(
     """Grow a circular aperture at a position until it gathers no more light.
 
     From the first radius the circle grows by `step` for as long as the counts in the new ring, less sky, exceed the
-    noise of that ring, √(area) times the scatter of a pixel; the last radius that did is adopted. A position without
-    positive counts keeps the first radius. The adopted circle is then measured as `measure_aperture` does.
+    noise of that ring: √(area) times the scatter of a pixel and the noise factor. The last radius that did is adopted.
+    A position without positive counts keeps the first radius. The adopted circle is then measured as
+    `measure_aperture` does.
 
     Parameters
     ----------
@@ -335,9 +447,7 @@ def grow_aperture(
     """
     ra, dec = _check_position(ra, dec)
     if start is None:
-        start = cutout.start_radius
-        if not np.isfinite(start):
-            start = cutout.psf_fwhm / 2.0 + 0.5 if np.isfinite(cutout.psf_fwhm) else DEFAULT_START
+        start = start_radius(cutout)
     if not (np.isfinite(start) and start > 0 and np.isfinite(step) and step > 0):
         raise DataError(f"aperture: start {start} and step {step} must be positive; give them in arcsec")
     start = min(float(start), max_radius)
@@ -347,19 +457,22 @@ def grow_aperture(
         return _nothing(cutout, ra, dec, start, False, why)
     radii = start + step * np.arange(int(np.floor((max_radius - start) / step + 1e-6)) + 1)
     radius = float(radii[_last_gaining(frame, radii)])
-    return _growth(frame, ra, dec, radius, radii, None, by_person=False)
+    return _growth(frame, ra, dec, radius, radii, start, None, by_person=False)
 
 
 def _last_gaining(frame: _Frame, radii: np.ndarray) -> int:
     """Index of the last radius before a ring that adds less than its own noise."""
     sky = frame.sky(*GROWTH_RING, nearest=min(SKY_INNER_MINIMUM, _nearest_sky(float(radii[-1]))))
+    if not np.isfinite(sky.scatter):
+        return 0
+    noise = frame.noise_factor(float(radii[0])) * sky.scatter
     previous, previous_area, _, _ = frame.sums(float(radii[0]))
     if not previous - previous_area * sky.level > 0:
         return 0
     for index in range(1, len(radii)):
         counts, area, _, _ = frame.sums(float(radii[index]))
         gain = counts - previous - (area - previous_area) * sky.level
-        if not gain > np.sqrt(area - previous_area) * sky.scatter:
+        if not gain > np.sqrt(area - previous_area) * noise:
             return index - 1
         previous, previous_area = counts, area
     return len(radii) - 1
@@ -413,4 +526,5 @@ def measure_aperture(
         return _nothing(cutout, ra, dec, float(radius), by_person, why)
     curve = np.arange(0.5, MAX_RADIUS + 1e-6, STEP)
     curve = np.sort(np.append(curve[np.abs(curve - radius) > 1e-6], radius))
-    return _growth(frame, ra, dec, float(radius), curve, annulus, by_person)
+    first = min(start_radius(cutout), MAX_RADIUS)
+    return _growth(frame, ra, dec, float(radius), curve, first, annulus, by_person)

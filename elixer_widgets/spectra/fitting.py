@@ -221,7 +221,7 @@ def fit_many(
         raise DataError("fit_many: the spectra do not share one wavelength grid; fit them one by one")
     samples = Samples.of(spectra)
     lower = np.array([minimum_sigma(each) for each in spectra])[which]
-    fits = _best_widths(samples, which, wavelengths, lower, window, sigma_max, absorption)
+    fits = _best_widths(_Search(samples, which, wavelengths, lower, window, sigma_max, absorption))
     return _line_fits(spectra, samples, which, wavelengths, fits)
 
 
@@ -231,62 +231,111 @@ def _half_window(sigma: np.ndarray, window: float | None) -> np.ndarray:
     return np.maximum(MIN_HALF_WINDOW, WINDOW_SIGMAS * sigma)
 
 
-def _best_widths(
-    samples: Samples,
-    which: np.ndarray,
-    wavelengths: np.ndarray,
-    lower: np.ndarray,
-    window: float | None,
-    sigma_max: float,
-    absorption: bool | None,
-) -> GaussianFits:
-    """Start every fit from the width and offset of largest signal to noise, then refine with a window to match."""
-    n = wavelengths.size
+@dataclass(frozen=True)
+class _Search:
+    """What a call of the fit allows: one entry a line in `which`, `wavelengths` and `lower` (smallest σ, Å)."""
+
+    samples: Samples
+    which: np.ndarray
+    wavelengths: np.ndarray
+    lower: np.ndarray
+    window: float | None
+    sigma_max: float
+    absorption: bool | None
+
+    def signed(self, area: np.ndarray, area_err: np.ndarray) -> np.ndarray:
+        """Signal to noise of the sign that is asked for, -inf where it is not determined."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score = area / area_err
+        score = np.abs(score) if self.absorption is None else -score if self.absorption else score
+        return np.where(np.isfinite(score), score, -np.inf)
+
+
+def _best_widths(search: _Search) -> GaussianFits:
+    """Fit every line from its best narrow start, its best broad start, or both where noise could favour the wrong one.
+
+    A peak of noise on a weak broad line, in a window too small to show that line, looks like a narrow line. Where both
+    starts come near each other in signal to noise both are refined, and judged over the wider one's window.
+    """
+    scores, centers, sigmas = _starts(search)
+    rows = np.arange(search.wavelengths.size)
+    first = scores.argmax(axis=1)
+    fits = _refined(search, rows, centers[rows, first], sigmas[rows, first])
+    other = 1 - first
+    close = (scores[rows, other] > 0.6 * scores[rows, first]) & np.isfinite(scores[rows, other])
+    again = np.flatnonzero(close)
+    if again.size:
+        rival = _refined(search, again, centers[again, other[again]], sigmas[again, other[again]])
+        kept = fits.only(again)
+        widest = _half_window(np.maximum(kept.sigma, rival.sigma), search.window)
+        middle = np.where(kept.sigma > rival.sigma, kept.center, rival.center)
+        part = gather(search.samples, search.which[again], middle, widest)
+        value = [
+            search.signed(*linear_amplitudes(part, each.center[:, None], each.sigma[:, None, None]))[:, 0]
+            for each in (kept, rival)
+        ]
+        # noise has more places for a narrow peak: with μ and ln σ equally likely everywhere, the evidence goes as
+        # σ exp(SNR²/2)
+        evidence = [
+            np.sign(v) * v**2 + 2.0 * np.log(each.sigma) for v, each in zip(value, (kept, rival), strict=True)
+        ]
+        wins = evidence[1] > evidence[0]
+        if wins.any():
+            fits = fits.replaced(again[wins], rival.only(np.flatnonzero(wins)))
+    return fits
+
+
+def _starts(search: _Search) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signal to noise, centre and σ of the best narrow and the best broad start, each of shape (n, 2)."""
+    n = search.wavelengths.size
     rows = np.arange(n)
-    best = np.full(n, -np.inf)
-    center, sigma = wavelengths.copy(), np.full(n, min(NARROW_WIDTHS[0], sigma_max))
-    for widths in (NARROW_WIDTHS, *((width,) for width in BROAD_WIDTHS)):
-        allowed = np.array([width for width in widths if width <= sigma_max])
+    scores = np.full((n, 2), -np.inf)
+    centers = np.repeat(search.wavelengths[:, None], 2, axis=1)
+    sigmas = np.full((n, 2), min(NARROW_WIDTHS[0], search.sigma_max))
+    for group, widths in ((0, NARROW_WIDTHS), *((1, (width,)) for width in BROAD_WIDTHS)):
+        allowed = np.array([width for width in widths if width <= search.sigma_max])
         if not allowed.size:
             break
         reach = max(6.0, float(allowed[-1]))
         # every width at every offset, as one list of trials
         trial_width = np.repeat(allowed, _OFFSETS.size)
-        trial = wavelengths[:, None] + np.tile(_OFFSETS * reach, allowed.size)
-        widest = float(_half_window(allowed[-1], window)) + reach
-        part = gather(samples, which, wavelengths, np.full(n, widest))
-        area, area_err = linear_amplitudes(part, trial, trial_width[:, None])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            score = area / area_err
-        score = np.abs(score) if absorption is None else -score if absorption else score
-        score = np.where(np.isfinite(score), score, -np.inf)
+        trial = search.wavelengths[:, None] + np.tile(_OFFSETS * reach, allowed.size)
+        widest = float(_half_window(allowed[-1], search.window)) + reach
+        part = gather(search.samples, search.which, search.wavelengths, np.full(n, widest))
+        score = search.signed(*linear_amplitudes(part, trial, trial_width[:, None]))
         place = score.argmax(axis=1)
         value = score[rows, place]
-        better = value > best
-        if not better.any() and np.all((value < 0.8 * best) & (best > 8.0)):
+        better = value > scores[:, group]
+        scores[:, group] = np.where(better, value, scores[:, group])
+        centers[:, group] = np.where(better, trial[rows, place], centers[:, group])
+        sigmas[:, group] = np.where(better, trial_width[place], sigmas[:, group])
+        if group and np.all((value < 0.8 * scores[:, 0]) & (scores[:, 0] > 8.0)):
             break  # a strong narrow line: no broader one can be hidden under it
-        best = np.where(better, value, best)
-        center = np.where(better, trial[rows, place], center)
-        sigma = np.where(better, trial_width[place], sigma)
-    sigma = np.maximum(sigma, lower * 1.05)
+    return scores, centers, np.maximum(sigmas, search.lower[:, None] * 1.05)
+
+
+def _refined(search: _Search, rows: np.ndarray, center: np.ndarray, sigma: np.ndarray) -> GaussianFits:
+    """Fits of the lines `rows` from given starts, in a window that follows the width."""
     fits: GaussianFits | None = None
-    pending = np.arange(n)
+    pending = np.arange(rows.size)
+    center, sigma = center.copy(), sigma.copy()
     for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
-        half = _half_window(sigma[pending], window)
+        lines = rows[pending]
+        half = _half_window(sigma[pending], search.window)
         reach = np.maximum(8.0, sigma[pending])
-        part = gather(samples, which[pending], center[pending], half)
+        part = gather(search.samples, search.which[lines], center[pending], half)
         found = fit_gaussians(
             part,
             center[pending],
             sigma[pending],
-            center_low=wavelengths[pending] - reach,
-            center_high=wavelengths[pending] + reach,
-            sigma_low=lower[pending],
-            sigma_high=np.minimum(sigma_max, half / 2.0),
-            absorption=absorption,
+            center_low=search.wavelengths[lines] - reach,
+            center_high=search.wavelengths[lines] + reach,
+            sigma_low=search.lower[lines],
+            sigma_high=np.minimum(search.sigma_max, half / 2.0),
+            absorption=search.absorption,
         )
         fits = found if fits is None else fits.replaced(pending, found)
-        if window is not None:
+        if search.window is not None:
             break
         changed = np.abs(_half_window(found.sigma, None) / half - 1.0) > 0.3
         if not np.any(changed):

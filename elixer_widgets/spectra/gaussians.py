@@ -98,6 +98,10 @@ class GaussianFits:
     at_center: np.ndarray
     converged: np.ndarray
 
+    def only(self, rows: np.ndarray) -> GaussianFits:
+        """Those of `rows`."""
+        return GaussianFits(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
     def replaced(self, rows: np.ndarray, other: GaussianFits) -> GaussianFits:
         """A copy in which `rows` are those of `other`."""
         out = {}

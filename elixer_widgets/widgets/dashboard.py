@@ -56,9 +56,9 @@ def release_path() -> Path:
     if named:
         return Path(named).expanduser()
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / SIMULATED).is_dir():
-            return folder / SIMULATED
+    for above in (here, *here.parents):
+        if (above / SIMULATED).is_dir():
+            return above / SIMULATED
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
     kept = cache / SIMULATED
     if not kept.is_dir():
@@ -72,12 +72,16 @@ def release_path() -> Path:
     return kept
 
 
+def _asked(query: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query.lstrip("?")).items()}
+
+
 def follow_query(state: ExplorerState, query: str) -> None:
     """Show what an address asks for: `detectid`, and `z` or `identity`, as `?detectid=2100000001&z=0.417`.
 
     What cannot be followed is said in `state.message`; the page opens all the same.
     """
-    wanted = {name: values[-1] for name, values in parse_qs(query.lstrip("?")).items()}
+    wanted = _asked(query)
     if "detectid" in wanted:
         state.jump(wanted["detectid"])
     state.start()
@@ -103,23 +107,21 @@ def page() -> W.Widget:
     from elixer_widgets.widgets.explorer import Explorer
     from elixer_widgets.widgets.markup import escape
 
+    # a kernel prepared ahead of its visitor learns the address only when somebody opens the page
+    ahead = os.environ.get("VOILA_PREHEAT") == "True"
+    query = "" if ahead else os.environ.get("QUERY_STRING", "")
     try:
-        release = open_release(release_path())
-        _wait_for_visitor()
-        explorer = Explorer(release)
+        explorer = Explorer(open_release(release_path()), detectid=_asked(query).get("detectid"))
     except DataError as error:
         return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
-    follow_query(explorer.state, os.environ.get("QUERY_STRING", ""))
-    return explorer
-
-
-def _wait_for_visitor() -> None:
-    """With a prepared kernel everything so far ran ahead; the address is known when somebody opens the page."""
-    if os.environ.get("VOILA_PREHEAT") == "True":
+    if ahead:
         # imported only here: it brings the whole server along
         from voila.utils import wait_for_request
 
         wait_for_request()
+        query = os.environ.get("QUERY_STRING", "")
+    follow_query(explorer.state, query)
+    return explorer
 
 
 # ------------------------------------------------------------------------------------------------- the server
@@ -132,7 +134,14 @@ def _free_port() -> int:
 
 
 def _notebook() -> dict:
-    cell = {"cell_type": "code", "execution_count": None, "id": "page", "metadata": {}, "outputs": [], "source": _CELL}
+    cell: dict = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "page",
+        "metadata": {},
+        "outputs": [],
+        "source": _CELL,
+    }
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return {"cells": [cell], "metadata": {**kernel, "title": "ELiXer Widgets"}, "nbformat": 4, "nbformat_minor": 5}
 

@@ -18,6 +18,7 @@ from elixer_widgets.widgets.evidence import EvidencePanel
 from elixer_widgets.widgets.exports import Exports
 from elixer_widgets.widgets.fiber_strip import FiberStrip
 from elixer_widgets.widgets.imaging import ImagingPanel
+from elixer_widgets.widgets.markup import Markup
 from elixer_widgets.widgets.matches import Matches
 from elixer_widgets.widgets.rivals import Rivals
 from elixer_widgets.widgets.spectrum import LineFitPanel, SpectrumPanel
@@ -29,6 +30,12 @@ _STATIC = Path(__file__).parent / "static"
 
 IDENTITY_KEYS = {"l": "Lya", "o": "OII", "3": "OIII", "b": "Hb", "4": "CIV", "c": "CIII", "m": "MgII"}
 """Keys that adopt an identity; `a` goes back to automatic, `n` and `p` turn the page."""
+
+
+KEY_HINT = (
+    "<span>keys <kbd>n</kbd> next <kbd>p</kbd> previous <kbd>l</kbd> Lyα <kbd>o</kbd> [O II] "
+    "<kbd>a</kbd> automatic</span>"
+)
 
 
 class PageFrame(anywidget.AnyWidget):
@@ -52,6 +59,8 @@ class Explorer(W.VBox):
         The detections to show, in this order; all of the release if None.
     campaign : optional
         Reserved for collecting answers; has no effect yet.
+    detectid : int or str, optional
+        The detection to show first.
 
     Attributes
     ----------
@@ -65,10 +74,19 @@ class Explorer(W.VBox):
         If there are no detections to show.
     """
 
-    def __init__(self, release: Release, detectids: Iterable[int] | None = None, campaign: Any = None) -> None:
+    def __init__(
+        self,
+        release: Release,
+        detectids: Iterable[int] | None = None,
+        campaign: Any = None,
+        *,
+        detectid: int | str | None = None,
+    ) -> None:
         self.state = ExplorerState(release, detectids)
         self.campaign = campaign
         # shown before the panels are made, so that each draws once and not first an empty page
+        if detectid is not None:
+            self.state.jump(detectid)
         self.state.start()
         self.frame = PageFrame(shortcuts={**IDENTITY_KEYS, "a": "automatic"})
         self.frame.on_msg(self._key)
@@ -85,7 +103,8 @@ class Explorer(W.VBox):
         self.images = ImagingPanel(state)
         self.matches = Matches(state)
         self.status = Status(state)
-        top = W.HBox([self.detections, self.controls, self.exports]).add_class("ew-top")
+        hint = Markup(markup=KEY_HINT).add_class("ew-hint")
+        top = W.HBox([self.detections, hint, self.controls, self.exports]).add_class("ew-top")
         grid = W.Box(
             [
                 top, self.verdict, self.fibers, self.line_fit, self.evidence, self.spectrum, self.rivals,

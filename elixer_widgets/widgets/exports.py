@@ -29,7 +29,7 @@ class Download(anywidget.AnyWidget):
 
     _esm = _STATIC / "download.js"
     label = Unicode("").tag(sync=True)
-    tooltip = Unicode("").tag(sync=True)
+    hint = Unicode("").tag(sync=True)
     busy = Bool(False, help="the file is being made").tag(sync=True)
     disabled = Bool(False).tag(sync=True)
 
@@ -82,12 +82,12 @@ class Exports(Panel):
         self.pdf = Download(
             lambda: self._file("report", ".pdf", "application/pdf", report_bytes),
             label="PDF",
-            tooltip="One-page report of what is shown",
+            hint="One-page report of what is shown",
         )
         self.hdf5 = Download(
             lambda: self._file("catalogue", ".h5", "application/x-hdf5", catalog_bytes),
             label="HDF5",
-            tooltip="Catalogue file of what is shown",
+            hint="Catalogue file of what is shown",
         )
         row = W.HBox([self.pdf, self.hdf5]).add_class("ew-row")
         super().__init__(state, "exports", (row,))

@@ -53,7 +53,8 @@ def _describe(fiber: Fiber) -> str:
     first = f"<b>{number(fiber.weight)}</b> · {number(fiber.distance, 1)}″ · χ² {number(fiber.chi2, 1)}"
     exposure = f"{fiber.date}v{fiber.obsid:03d} exp {fiber.expnum}" if fiber.date else ""
     place = " ".join(part for part in (fiber.specid, fiber.amp, str(fiber.fibnum) if fiber.fibnum else "") if part)
-    return f"{first}<br>{escape(exposure)}<br>{escape(place)}" + (" · IFU edge" if fiber.on_ifu_edge else "")
+    edge = " · IFU edge" if fiber.on_ifu_edge else ""
+    return f"<div>{first}</div><div>{escape(exposure)}</div><div>{escape(place)}{edge}</div>"
 
 
 def _row(color: str, pictures_: tuple[str, str, str], text: str, tip: str = "") -> str:
@@ -93,7 +94,7 @@ def draw(images: FiberImages) -> str:
                 "",
                 _picture(summed, pictures.robust_range(summed), "weighted sum, smoothed"),
             ),
-            f"<b>weighted sum</b><br>{len(images.cutouts)} fibers",
+            f"<div><b>weighted sum</b></div><div>{len(images.cutouts)} fibers</div>",
         )
     ]
     for rank, (cutout, soft) in enumerate(zip(shown, smoothed, strict=True)):
@@ -103,7 +104,7 @@ def draw(images: FiberImages) -> str:
                 fiber_color(rank),
                 (
                     _picture(cutout.image, limits, "counts", cutout.cosmic),
-                    "" if flat is None else _picture(flat, (1.1, 0.9), "pixel flat"),
+                    "" if flat is None else _picture(flat, (0.9, 1.1), "pixel flat"),
                     _picture(soft, smooth_limits, "smoothed"),
                 ),
                 _describe(cutout.fiber),

@@ -13,7 +13,7 @@ from elixer_widgets.detection import Cutout, Detection, Fiber
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.widgets import pictures, words
 from elixer_widgets.widgets.markup import Markup, escape
-from elixer_widgets.widgets.palette import CATALOG, INK, MEASURED, fiber_color
+from elixer_widgets.widgets.palette import CATALOG, FAINT, INK, MEASURED, fiber_color
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
@@ -167,6 +167,50 @@ def tile(picture: str, cutout: Cutout, growth: Growth | None, shapes: str, key: 
     )
 
 
+def growth_curve(growth: Growth | None) -> str:
+    """Magnitude over radius as SVG, the adopted radius marked and the limit drawn as a line."""
+    steps = [] if growth is None else [s for s in growth.steps if isfinite(s.mag) and isfinite(s.radius)]
+    if growth is None or len(steps) < 2:
+        return '<div class="ew-growth ew-none">no growth curve</div>'
+    left, right, top, bottom = 34.0, 172.0, 22.0, 128.0
+    radii, mags = [s.radius for s in steps], [s.mag for s in steps]
+    bright, faint = min(mags), max(mags)
+    room = max(0.15 * (faint - bright), 0.1)
+    bright, faint = bright - room, faint + room
+    reach = max(max(radii), growth.radius if isfinite(growth.radius) else 0.0) * 1.05
+
+    def x(radius: float) -> float:
+        return left + (right - left) * radius / reach
+
+    def y(mag: float) -> float:
+        return top + (bottom - top) * (min(max(mag, bright), faint) - bright) / (faint - bright)
+
+    points = " ".join(f"{x(s.radius):.1f},{y(s.mag):.1f}" for s in steps)
+    errors = "".join(
+        f'<line x1="{x(s.radius):.1f}" x2="{x(s.radius):.1f}" y1="{y(s.mag - s.mag_err):.1f}" '
+        f'y2="{y(s.mag + s.mag_err):.1f}" stroke="{FAINT}"/>'
+        for s in steps
+        if isfinite(s.mag_err)
+    )
+    adopted = (
+        f'<line x1="{x(growth.radius):.1f}" x2="{x(growth.radius):.1f}" y1="{top}" y2="{bottom}" '
+        f'stroke="{MEASURED}" stroke-dasharray="3 2"/>'
+        if isfinite(growth.radius)
+        else ""
+    )
+    texts = "".join(
+        f'<text x="{left - 4}" y="{y(mag) + 3.5:.1f}" text-anchor="end">{mag:.1f}</text>' for mag in (bright, faint)
+    )
+    return (
+        f'<div class="ew-growth"><svg viewBox="0 0 180 152" preserveAspectRatio="xMidYMid meet">'
+        f'<text x="{left}" y="13">growth, {escape(growth.band)} mag</text>'
+        f'<path d="M{left} {top} V{bottom} H{right}" fill="none" stroke="#8b97a3"/>{errors}{adopted}'
+        f'<polyline points="{points}" fill="none" stroke="{INK}" stroke-width="1.3"/>{texts}'
+        f'<text x="{left}" y="{bottom + 13}" text-anchor="middle">0</text>'
+        f'<text x="{right}" y="{bottom + 13}" text-anchor="end">{reach:.1f}″</text></svg></div>'
+    )
+
+
 class ImagingPanel(Panel):
     """Images about the detection, and the aperture a person may change."""
 
@@ -227,14 +271,15 @@ class ImagingPanel(Panel):
                     number == selected,
                 )
             )  # fmt: skip
-        self.tiles.markup = f'<div class="ew-tiles">{"".join(parts)}</div>'
+        chosen = growths[selected] if selected < len(growths) else None
+        self.tiles.markup = f'<div class="ew-tiles">{"".join(parts)}{growth_curve(chosen)}</div>'
         more = f" · {len(cutouts) - len(shown)} more not shown" if len(cutouts) > len(shown) else ""
         self.title.markup = (
             f"<h3>Imaging <small>{FIELD:.0f}″, N up, E left · circles fibers, "
             f'<i style="color:{MEASURED}">aperture</i>, '
             f'<i style="color:{CATALOG}">catalogue</i>{more}</small></h3>'
         )
-        self._show_radius(growths[selected] if selected < len(growths) else None, measurements)
+        self._show_radius(chosen, measurements)
 
     def _show_radius(self, growth: Growth | None, measurements: Measurements) -> None:
         self.radius.disabled = growth is None

@@ -18,8 +18,15 @@ from elixer_widgets.widgets.palette import FAINT, HYPOTHESIS, INK, MEASURED, MUT
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
-LABEL_GAP = 0.0125
-"""Smallest distance between two line labels, as a share of the wavelength range: the height of their letters."""
+LETTER = 0.0064
+"""Width of a letter of a line label, as a share of the wavelength range shown."""
+
+LABEL_ROWS = (0.985, 0.895)
+"""Heights of the two rows of line labels, as shares of the plot; the spectrum stays below `HEADROOM`."""
+
+HEADROOM = 0.8
+
+MOST_LABELS = 32
 
 NOTHING = np.array([np.nan, np.nan])
 
@@ -29,31 +36,39 @@ NOTHING = np.array([np.nan, np.nan])
 
 @dataclass(frozen=True)
 class Label:
-    """A line label: its text, where the line is, and where the text stands (both Å)."""
+    """A line label: its text, where the line is and where the text's middle stands (both Å), and its row."""
 
     text: str
     wavelength: float
     place: float
+    row: int
 
 
 def line_labels(interpretation: Interpretation, low: float, high: float) -> list[Label]:
-    """The lines of the adopted hypothesis between `low` and `high` (Å), their texts moved apart to be readable."""
+    """The lines of the adopted hypothesis between `low` and `high` (Å), their texts kept from touching."""
     lines = [(interpretation.measurements.line.center, interpretation.line_label)]
     lines += [(c.wavelength, c.label) for c in interpretation.companions]
-    inside = sorted((w, t) for w, t in lines if t and np.isfinite(w) and low <= w <= high)
-    if not inside:
-        return []
-    gap = LABEL_GAP * (high - low)
-    places = np.array([w for w, _ in inside])
-    for _ in range(20):  # push neighbours apart from the middle, until none touch
-        short = gap - np.diff(places)
-        if np.all(short <= 1e-6):
-            break
-        for i in np.flatnonzero(short > 0):
-            places[i] -= short[i] / 2
-            places[i + 1] += short[i] / 2
-    places = np.clip(places, low + gap / 2, high - gap / 2)
-    return [Label(t, float(w), float(p)) for (w, t), p in zip(inside, places, strict=True)]
+    inside = sorted((w, t) for w, t in lines if t and np.isfinite(w) and low <= w <= high)[:MOST_LABELS]
+    letter = LETTER * (high - low)
+    ends = [low] * len(LABEL_ROWS)  # where the last text of each row ends
+    labels = []
+    for wavelength, text in inside:
+        half = letter * (len(text) + 1) / 2
+        row = next((r for r, end in enumerate(ends) if wavelength - half >= end), int(np.argmin(ends)))
+        place = float(min(max(wavelength, ends[row] + half), high - half))
+        ends[row] = place + half
+        labels.append(Label(text, float(wavelength), place, row))
+    return labels
+
+
+def ticks(low: float, high: float, count: int) -> np.ndarray:
+    """About `count` round numbers between `low` and `high`."""
+    if not high > low:
+        return np.array([low])
+    rough = (high - low) / max(count, 1)
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(m for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough * 0.99)
+    return np.round(np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step, 12)
 
 
 def flux_range(spectrum: Spectrum) -> tuple[float, float]:
@@ -67,8 +82,8 @@ def flux_range(spectrum: Spectrum) -> tuple[float, float]:
     # a peak counts when two neighbouring samples share it, as a line's do and a bad pixel's do not
     paired = np.minimum(good[1:], good[:-1])
     peak = float(np.percentile(paired, 99.9)) if paired.size else float(high)
-    top = max(high, peak, noise) + 2 * noise
-    return float(min(low, 0.0) - noise), float(top)
+    bottom, top = min(low, 0.0) - noise, max(high, peak, noise) + noise
+    return float(bottom), float(top)
 
 
 def steps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,13 +107,9 @@ def fit_window(line: LineFit) -> tuple[float, float]:
 # -------------------------------------------------------------------------------------------------- the panels
 
 
-def _axes(x: bq.Scale, y: bq.Scale, y_label: str, y_ticks: int, x_label: str = "") -> list[bq.Axis]:
-    small = {"font-size": "10px"}
-    options = {"grid_lines": "none", "tick_style": small, "color": "#8b97a3", "label_color": MUTED}
-    return [
-        bq.Axis(scale=x, label=x_label, num_ticks=9, **options),
-        bq.Axis(scale=y, label=y_label, orientation="vertical", num_ticks=y_ticks, label_offset="34px", **options),
-    ]
+def _axes(x: bq.Scale, y: bq.Scale) -> list[bq.Axis]:
+    options = {"grid_lines": "none", "tick_style": {"font-size": "10px"}, "color": "#8b97a3"}
+    return [bq.Axis(scale=x, **options), bq.Axis(scale=y, orientation="vertical", tick_format="~g", **options)]
 
 
 def _curve(x: bq.Scale, y: bq.Scale, color: str, width: float = 1.0, **options: object) -> bq.Lines:
@@ -108,7 +119,7 @@ def _curve(x: bq.Scale, y: bq.Scale, color: str, width: float = 1.0, **options: 
 def _band(x: bq.Scale, y: bq.Scale, color: str, opacity: float) -> bq.Lines:
     return bq.Lines(
         x=NOTHING, y=NOTHING, scales={"x": x, "y": y}, colors=[color], stroke_width=0, fill="inside",
-        fill_colors=[color], fill_opacities=[opacity], opacities=[0.0], close_path=True,
+        fill_colors=[color], fill_opacities=[opacity], close_path=True,
     )  # fmt: skip
 
 
@@ -125,20 +136,22 @@ class SpectrumPanel(Panel):
         self.sky = [_band(self.x, unit, FAINT, 0.55) for _ in SKY_LINES]
         for mark, (center, half) in zip(self.sky, SKY_LINES, strict=True):
             mark.x, mark.y = _box(center - half, center + half)
-        self.window = _band(self.x, unit, MEASURED, 0.13)
+        self.window = _band(self.x, unit, MEASURED, 0.15)
         self.error = _band(self.x, self.y, FAINT, 0.65)
         self.flux = _curve(self.x, self.y, INK)
         self.places = _curve(self.x, unit, HYPOTHESIS, line_style="dashed", opacities=[0.75])
+        # always the same number of them: the browser draws between two changes, and counts that differ confuse it
         self.texts = bq.Label(
-            x=[], y=[], text=[], scales={"x": self.x, "y": unit}, colors=[HYPOTHESIS], default_size=11,
-            font_weight="bold", align="end", rotate_angle=-90, x_offset=4,
+            x=np.zeros(MOST_LABELS), y=np.zeros(MOST_LABELS), text=[""] * MOST_LABELS, align="middle",
+            scales={"x": self.x, "y": unit}, colors=[HYPOTHESIS], default_size=11, font_weight="bold", y_offset=8,
         )  # fmt: skip
+        self.axes = _axes(self.x, self.y)
         zoom = bq.PanZoom(scales={"x": [self.x]})
         self.figure = bq.Figure(
             marks=[*self.sky, self.window, self.error, self.flux, self.places, self.texts],
-            axes=_axes(self.x, self.y, "", 5),
+            axes=self.axes,
             interaction=zoom,
-            fig_margin={"top": 4, "bottom": 20, "left": 42, "right": 8},
+            fig_margin={"top": 4, "bottom": 20, "left": 42, "right": 16},
             animation_duration=0,
             background_style={"fill": "white"},
         ).add_class("ew-plot")
@@ -171,8 +184,10 @@ class SpectrumPanel(Panel):
                     mark.x = mark.y = NOTHING
             return
         spectrum = detection.spectrum
+        bottom, top = flux_range(spectrum)
         with self.y.hold_sync():
-            self.y.min, self.y.max = flux_range(spectrum)
+            self.y.min, self.y.max = bottom, bottom + (top - bottom) / HEADROOM
+        self.axes[1].tick_values = ticks(bottom, top, 4)
         flux = np.where(spectrum.good, spectrum.flux, np.nan)
         with self.flux.hold_sync():
             self.flux.x, self.flux.y = np.asarray(spectrum.wavelength), flux
@@ -197,14 +212,17 @@ class SpectrumPanel(Panel):
         labels = [] if interpretation is None else line_labels(interpretation, *self._range())
         with self.places.hold_sync():
             if labels:
-                x = np.array([[label.wavelength, label.wavelength, np.nan] for label in labels]).ravel()
-                self.places.x, self.places.y = x, np.tile([0.0, 0.72, np.nan], len(labels))
+                x = [(label.wavelength, label.wavelength, label.place, np.nan) for label in labels]
+                y = [(0.0, HEADROOM, LABEL_ROWS[label.row] - 0.07, np.nan) for label in labels]
+                self.places.x, self.places.y = np.ravel(x), np.ravel(y)
             else:
                 self.places.x = self.places.y = NOTHING
+        unused = MOST_LABELS - len(labels)
+        low = self._range()[0]
         with self.texts.hold_sync():
-            self.texts.x = np.array([label.place for label in labels])
-            self.texts.y = np.full(len(labels), 0.98)
-            self.texts.text = [label.text for label in labels]
+            self.texts.x = np.array([label.place for label in labels] + [low] * unused)
+            self.texts.y = np.array([LABEL_ROWS[label.row] for label in labels] + [0.0] * unused)
+            self.texts.text = [label.text for label in labels] + [""] * unused
         has_error = self.state.detection is None or self.state.detection.spectrum.has_error
         shown = "no hypothesis" if interpretation is None else f"labels: {interpretation.line_label}"
         self.title.markup = (
@@ -226,15 +244,17 @@ class LineFitPanel(Panel):
         self.zero = _curve(self.x, self.y, FAINT)
         self.rest = _curve(self.x, self.left, INK, 1.2)
         self.rest_zero = _curve(self.x, self.left, MEASURED, 1.2)
-        margin = {"top": 4, "bottom": 6, "left": 42, "right": 8}
-        axes = _axes(self.x, self.y, "", 5)
-        axes[0].visible = False
+        margin = {"top": 4, "bottom": 6, "left": 42, "right": 16}
+        self.axes = _axes(self.x, self.y)
+        self.axes[0].visible = False
         self.figure = bq.Figure(
-            marks=[self.zero, self.errors, self.flux, self.model], axes=axes, fig_margin=margin,
+            marks=[self.zero, self.errors, self.flux, self.model], axes=self.axes, fig_margin=margin,
             animation_duration=0, background_style={"fill": "white"},
         ).add_class("ew-plot")  # fmt: skip
+        rest_axes = _axes(self.x, self.left)
+        rest_axes[1].tick_values = np.array([-3.0, 0.0, 3.0])
         self.residual = bq.Figure(
-            marks=[self.rest_zero, self.rest], axes=_axes(self.x, self.left, "", 3),
+            marks=[self.rest_zero, self.rest], axes=rest_axes,
             fig_margin={**margin, "bottom": 20}, animation_duration=0, background_style={"fill": "white"},
         ).add_class("ew-plot-low")  # fmt: skip
         self.title = Markup()
@@ -270,6 +290,7 @@ class LineFitPanel(Panel):
         with self.x.hold_sync(), self.y.hold_sync():
             self.x.min, self.x.max = low, high
             self.y.min, self.y.max = bottom - room, top + room
+        self.axes[1].tick_values = ticks(bottom, top, 5)
         curves = (
             (self.errors, bars(x, flux, error) if part.has_error else (NOTHING, NOTHING)),
             (self.flux, steps(x, flux)),

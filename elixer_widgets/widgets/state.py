@@ -96,9 +96,11 @@ class ExplorerState(HasTraits):
     # ------------------------------------------------------------------------------------ what a person does
 
     def start(self) -> None:
-        """Show the first detection, unless one is shown already."""
+        """Show the first detection, unless one is shown already; what `message` said before stays."""
         if self.position < 0:
+            said = self.message
             self.position = 0
+            self.message = self.message or said
 
     def next(self) -> None:
         """Turn to the next detection; the last one stays."""

@@ -6,7 +6,7 @@ function render({ model, el }) {
   el.append(button);
   const draw = () => {
     button.textContent = model.get("busy") ? "writing …" : model.get("label");
-    button.title = model.get("tooltip");
+    button.title = model.get("hint");
     button.disabled = model.get("busy") || model.get("disabled");
   };
   const ask = () => model.send({ wanted: true });
