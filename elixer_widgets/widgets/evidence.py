@@ -36,7 +36,7 @@ def draw(interpretation: Interpretation) -> str:
         "Calibrated against truth." if interpretation.calibrated else "* Provisional: not calibrated against truth."
     )
     return (
-        '<div class="ew-bar-scale"><span>against Lyα</span><span>for Lyα</span></div>'
+        '<div class="ew-bar-scale"><span>against</span><span>for Lyα</span></div>'
         f'{"".join(rows)}<div class="ew-bar-foot">Together P(Lyα) = {words.percent(interpretation.p_lya)}. {calibrated}'
         "</div>"
     )

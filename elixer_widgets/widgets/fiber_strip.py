@@ -69,9 +69,9 @@ def _ccd(region: CcdRegion) -> str:
     with_sky = _picture(region.with_sky, pictures.robust_range(region.with_sky), "CCD with sky")
     clean = _picture(region.clean, pictures.robust_range(region.clean), "CCD less sky")
     return (
-        f'<div class="ew-strip-ccd" style="--fiber:{fiber_color(0)}">'
+        f'<div class="ew-strip-ccd" style="--fiber:{fiber_color(0)}" title="CCD about x {region.x}, y {region.y}">'
         f"<figure>{with_sky}<figcaption>with sky</figcaption></figure>"
-        f"<figure>{clean}<figcaption>x {region.x} y {region.y}</figcaption></figure></div>"
+        f"<figure>{clean}<figcaption>less sky</figcaption></figure></div>"
     )
 
 

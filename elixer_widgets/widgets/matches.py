@@ -29,12 +29,16 @@ def _row(match: Match) -> str:
     magnitude = found.magnitude(match.band) if match.band else None
     if magnitude is None and found.magnitudes:
         magnitude = found.magnitudes[0]
+    shown, full = words.DASH, ""
+    if magnitude is not None:
+        full = str(magnitude)
+        shown = f"{magnitude.band} {'> ' if magnitude.is_limit else ''}{words.number(magnitude.value)}"
     chance = words.percent(match.chance)
     name = f"{found.catalog} {found.identifier}".strip()
     return (
         f'<tr class="{"ew-best" if match.rank == 1 else ""}" title="{escape(name)}"><td>{match.rank}</td>'
         f"<td>{words.number(match.separation)}″</td><td>{chance}</td>"
-        f"<td>{escape(str(magnitude)) if magnitude is not None else words.DASH}</td>"
+        f'<td title="{escape(full)}">{escape(shown)}</td>'
         f"<td>{words.number(found.spec_z, 4)}</td><td>{_photo_z(found)}</td></tr>"
     )
 

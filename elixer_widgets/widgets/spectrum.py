@@ -18,13 +18,13 @@ from elixer_widgets.widgets.palette import FAINT, HYPOTHESIS, INK, MEASURED, MUT
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
-LETTER = 0.0064
+LETTER = 0.0078
 """Width of a letter of a line label, as a share of the wavelength range shown."""
 
-LABEL_ROWS = (0.985, 0.895)
+LABEL_ROWS = (0.985, 0.875)
 """Heights of the two rows of line labels, as shares of the plot; the spectrum stays below `HEADROOM`."""
 
-HEADROOM = 0.8
+HEADROOM = 0.78
 
 MOST_LABELS = 32
 
