@@ -14,6 +14,7 @@ import numpy as np
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.flags import encode
+from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.detection import Cutout
 from elixer_widgets.imaging.apertures import Growth
@@ -23,11 +24,14 @@ from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wave
 from elixer_widgets.reports.derived import (
     CGS,
     aperture_correction,
+    best_solution,
     clipped_plae,
-    continuum_for,
-    plae_for,
+    from_aperture,
+    from_match,
+    measured_spectrum,
     redshift_as,
     rest_width,
+    sourced,
 )
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
@@ -119,15 +123,15 @@ def detection_row(interpretation: Interpretation, made: datetime) -> Row:
         row[f"continuum_{name}"], row[f"continuum_{name}_err"] = _cgs(estimate)
         width, error, _ = rest_width(line.flux, line.flux_err, estimate, lya)
         row[f"eqw_rest_lya_{name}"], row[f"eqw_rest_lya_{name}_err"] = width, error
-        row |= _plae_columns(interpretation, "narrow" if name == "line" else "wide", f"plae_{name}")
+        row |= _plae_columns(sourced(interpretation, "narrow" if name == "line" else "wide")[1], f"plae_{name}")
     row["combined_continuum"], row["combined_continuum_err"] = _cgs(interpretation.continuum)
     row["combined_plae"], row["combined_plae_lo"], row["combined_plae_hi"] = clipped_plae(interpretation.plae_poii)
     return row | _observed(interpretation) | _solution(interpretation)
 
 
-def _plae_columns(interpretation: Interpretation, source: str, name: str) -> Row:
+def _plae_columns(ratio: PlaeRatio | None, name: str) -> Row:
     """Columns `name`, `name`_max and `name`_min."""
-    value, low, high = clipped_plae(plae_for(interpretation, source))
+    value, low, high = clipped_plae(ratio)
     return {name: value, f"{name}_max": high, f"{name}_min": low}
 
 
@@ -152,9 +156,9 @@ def _observed(interpretation: Interpretation) -> Row:
 
 def _solution(interpretation: Interpretation) -> Row:
     """Columns of the best multi-line solution."""
-    if not interpretation.solutions:
+    best = best_solution(interpretation)
+    if best is None:
         return {}
-    best = interpretation.solutions[0]
     return {
         "multiline_flag": int(best.accepted),
         "multiline_z": best.redshift,
@@ -175,7 +179,7 @@ def spectrum_row(interpretation: Interpretation) -> Row:
     do masked samples.
     """
     detection = interpretation.measurements.detection
-    spectrum, grid = detection.spectrum, wavelength_grid()
+    spectrum, grid = measured_spectrum(interpretation.measurements), wavelength_grid()
     wave, good = np.asarray(spectrum.wavelength), np.asarray(spectrum.good)
     flux = np.where(good, spectrum.flux, np.nan)
     error = np.where(good, np.asarray(spectrum.error), np.nan)
@@ -216,9 +220,8 @@ def line_rows(interpretation: Interpretation) -> list[Row]:
     return rows
 
 
-def _rest_width_columns(interpretation: Interpretation, source: str) -> Row:
-    """Columns eqw_rest_lya(+_err) from the continuum called `source`; empty if there is none."""
-    estimate = continuum_for(interpretation, source)
+def _rest_width_columns(interpretation: Interpretation, estimate: ContinuumEstimate | None) -> Row:
+    """Columns eqw_rest_lya(+_err) from a continuum; empty if there is none."""
     if estimate is None:
         return {}
     line = interpretation.measurements.line
@@ -232,7 +235,7 @@ def aperture_rows(interpretation: Interpretation) -> list[Row]:
 
 
 def _aperture_row(interpretation: Interpretation, growth: Growth) -> Row:
-    source = f"aperture {growth.band}"
+    estimate, ratio = from_aperture(interpretation, growth.survey, growth.band)
     return {
         "detectid": interpretation.measurements.detection.detectid,
         "ra": growth.ra,
@@ -249,8 +252,8 @@ def _aperture_row(interpretation: Interpretation, growth: Growth) -> Row:
         "sky_area_pix": growth.sky_area,
         "sky_average": growth.sky,
         "sky_cts": growth.sky * growth.area,
-        **_plae_columns(interpretation, source, "plae"),
-        **_rest_width_columns(interpretation, source),
+        **_plae_columns(ratio, "plae"),
+        **_rest_width_columns(interpretation, estimate),
     }
 
 
@@ -313,7 +316,6 @@ def match_rows(interpretation: Interpretation) -> list[Row]:
 
 def _match_row(interpretation: Interpretation, match: Match) -> Row:
     thing = match.object
-    source = f"catalog {thing.catalog} {match.band}"
     row: Row = {
         "detectid": interpretation.measurements.detection.detectid, "ra": thing.ra, "dec": thing.dec,
         "selected": int(match.selected), "catalog_name": thing.catalog, "filter_name": match.band,
@@ -323,11 +325,10 @@ def _match_row(interpretation: Interpretation, match: Match) -> Row:
     magnitude = thing.magnitude(match.band)
     if magnitude is not None:
         row |= {"mag": magnitude.value, "mag_err": magnitude.error}
-    estimate = continuum_for(interpretation, source) if match.selected else None
+    estimate, ratio = from_match(interpretation, match)
     if estimate is not None:
         row["flux"], row["flux_err"] = _cgs(estimate)
-        row |= _plae_columns(interpretation, source, "plae")
-        row |= _rest_width_columns(interpretation, source)
+        row |= _plae_columns(ratio, "plae") | _rest_width_columns(interpretation, estimate)
     return row
 
 

@@ -9,10 +9,20 @@ from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, Panel, wrap
 from elixer_widgets.reports.colors import GREEN, GREY, TARGET_COLORS, VERMILLION
-from elixer_widgets.reports.derived import plae_for, redshift_as
-from elixer_widgets.reports.wording import finite, magnitude, plae, shorten
+from elixer_widgets.reports.derived import from_match, redshift_as, rest_width
+from elixer_widgets.reports.wording import finite, magnitude, plae, shorten, width
 
-ROWS = ("Catalogue", "Separation", "P(chance)", "RA, Dec", "Spec z", "Photo z", "mag", "P(LAE)/P(OII)")
+ROWS = (
+    "Catalogue",
+    "Separation",
+    "P(chance)",
+    "RA, Dec",
+    "Spec z",
+    "Photo z",
+    "Est LyA rest-EW",
+    "mag",
+    "P(LAE)/P(OII)",
+)
 SHOWN = len(layout.COUNTERPART_COLUMNS)
 HIGHEST_Z = 3.6
 COLUMN_CHARACTERS = 29
@@ -31,7 +41,12 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
     mag = thing.magnitude(*(band for band in (match.band, "g", "r") if band))
     if mag is None and thing.magnitudes:
         mag = thing.magnitudes[0]
-    ratio = plae_for(interpretation, f"catalog {thing.catalog} {match.band}") if match.selected else None
+    estimate, ratio = from_match(interpretation, match)
+    line = interpretation.measurements.line
+    if estimate is None:
+        ew = "N/A"
+    else:
+        ew = width(*rest_width(line.flux, line.flux_err, estimate, redshift_as("Lya", line.center)))
     return [
         name,
         f'{match.separation:.2f}"' if finite(match.separation) else "N/A",
@@ -39,6 +54,7 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
         f"{thing.ra:.6f}, {thing.dec:.6f}",
         f"{thing.spec_z:.4f} (circle)" if finite(thing.spec_z) else "N/A",
         photo,
+        ew,
         "N/A" if mag is None else magnitude(mag),
         plae(ratio),
     ]
@@ -46,16 +62,10 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
 
 def nothing_found(interpretation: Interpretation) -> str:
     """Why there are no columns."""
-    detection = interpretation.measurements.detection
-    imaging = detection.imaging
-    if not (finite(detection.ra) and finite(detection.dec)):
-        return "Catalogue counterparts not available: no position came with this spectrum."
-    if not imaging.cutouts and not imaging.objects:
-        return (
-            "Catalogue counterparts not available: "
-            + ("; ".join(imaging.notes) or "no catalogue covers this position")
-            + "."
-        )
+    notes = [each for each in interpretation.measurements.notes if "imag" in each.lower() or "catalog" in each.lower()]
+    if not interpretation.measurements.cutouts:
+        why = "; ".join(notes) or "no imaging and no catalogue covers this position"
+        return f"Catalogue counterparts not available: {why}."
     return 'No catalogue object lies within 3" of the position.'
 
 

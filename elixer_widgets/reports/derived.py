@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
-from elixer_widgets.analysis import Interpretation
+from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.classification.plae import PlaeRatio
-from elixer_widgets.detection import Detection
+from elixer_widgets.classification.solutions import Solution
+from elixer_widgets.detection import DataError, Detection, FiberImages, Spectrum
+from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 
@@ -55,14 +58,73 @@ def rest_width(
     return width, error, continuum.is_limit
 
 
-def plae_for(interpretation: Interpretation, source: str) -> PlaeRatio | None:
-    """The P(LAE)/P(OII) that rests on the continuum called `source`, or None."""
-    return next((each for each in interpretation.plae_sources if each.source == source), None)
+def sourced(
+    interpretation: Interpretation, *names: str, magnitude: float = math.nan
+) -> tuple[ContinuumEstimate | None, PlaeRatio | None]:
+    """One of the continua that were combined, and the P(LAE)/P(OII) that rests on it.
+
+    Parameters
+    ----------
+    interpretation : Interpretation
+    *names : str
+        What it may be called; the first continuum with one of these names is taken.
+    magnitude : float
+        Where several have that name: the one with this magnitude.
+
+    Returns
+    -------
+    (estimate, ratio)
+        None for what there is not.
+    """
+    seen: Counter[str] = Counter()
+    for each in interpretation.continuum_sources:
+        ratio = None
+        if each.value > 0:
+            same = [ratio for ratio in interpretation.plae_sources if ratio.source == each.name]
+            ratio = same[seen[each.name]] if seen[each.name] < len(same) else None
+            seen[each.name] += 1
+        if each.name in names and (math.isnan(magnitude) or math.isclose(each.magnitude, magnitude, abs_tol=1e-6)):
+            return each, ratio
+    if math.isnan(magnitude):
+        return None, next((ratio for ratio in interpretation.plae_sources if ratio.source in names), None)
+    return None, None
 
 
-def continuum_for(interpretation: Interpretation, source: str) -> ContinuumEstimate | None:
-    """The continuum called `source` among those combined, or None."""
-    return next((each for each in interpretation.continuum_sources if each.name == source), None)
+def from_aperture(
+    interpretation: Interpretation, survey: str, band: str
+) -> tuple[ContinuumEstimate | None, PlaeRatio | None]:
+    """`sourced` for the circular aperture on one image."""
+    return sourced(interpretation, f"aperture {survey} {band}", f"aperture {band}")
+
+
+def from_match(interpretation: Interpretation, match: Match) -> tuple[ContinuumEstimate | None, PlaeRatio | None]:
+    """`sourced` for a catalogue object."""
+    names = [f"catalog {match.object.catalog} {each.band}" for each in match.object.magnitudes]
+    for name, each in zip(names, match.object.magnitudes, strict=True):
+        found = sourced(interpretation, name, magnitude=each.value)
+        if found != (None, None):
+            return found
+    return None, None
+
+
+def measured_spectrum(measurements: Measurements) -> Spectrum:
+    """The spectrum that was measured: the detection's, or what is left of it where fibers were switched off."""
+    return measurements.detection.spectrum if measurements.spectrum is None else measurements.spectrum
+
+
+def fiber_images(detection: Detection) -> FiberImages:
+    """The detection's CCD pictures; none, with the reason, where they cannot be read."""
+    try:
+        return detection.fiber_images
+    except DataError as error:
+        return FiberImages(reason=str(error))
+
+
+def best_solution(interpretation: Interpretation) -> Solution | None:
+    """The best multi-line solution: one with a companion found."""
+    return next(
+        (each for each in interpretation.solutions if any(line.status == "found" for line in each.companions)), None
+    )
 
 
 def clipped_plae(ratio: PlaeRatio | None) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from elixer_widgets.detection import CcdRegion, FiberCutout
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas
 from elixer_widgets.reports.colors import BLACK, FIBER_COLORS, GREY, WARNING, fiber_color
+from elixer_widgets.reports.derived import fiber_images
 from elixer_widgets.reports.layout import Box
 from elixer_widgets.reports.stretch import (
     cutout_limits,
@@ -104,7 +105,7 @@ def right_text(cutout: FiberCutout) -> list[str]:
 
 def draw_fibers(canvas: Canvas, interpretation: Interpretation) -> None:
     """Draw the block of fiber cutouts with its texts."""
-    images = interpretation.measurements.detection.fiber_images
+    images = fiber_images(interpretation.measurements.detection)
     if not images.cutouts:
         box = layout.FIBERS
         canvas.not_available(Box(box.left - 30, box.top, box.right + 120, box.bottom), "Fiber cutouts", images.reason)
@@ -156,7 +157,7 @@ def _draw_region(canvas: Canvas, box: Box, title: str, image: np.ndarray, region
 
 def draw_ccd(canvas: Canvas, interpretation: Interpretation) -> None:
     """Draw the CCD region with and without sky."""
-    images = interpretation.measurements.detection.fiber_images
+    images = fiber_images(interpretation.measurements.detection)
     region = images.ccd
     if region is None:
         both = Box(layout.WITH_SKY.left, layout.WITH_SKY.top, layout.CLEAN.right, layout.CLEAN.bottom)

@@ -14,7 +14,7 @@ from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, wrap
 from elixer_widgets.reports.colors import BLACK, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
-from elixer_widgets.reports.derived import plae_for
+from elixer_widgets.reports.derived import from_aperture
 from elixer_widgets.reports.layout import Box, cutout_box
 from elixer_widgets.reports.stretch import IMAGE_CONTRAST, grey, zscale
 from elixer_widgets.reports.wording import plae, shorten
@@ -155,7 +155,7 @@ def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
     if np.isfinite(growth.radius):
         first += f'  r {growth.radius:.1f}"' + (" (person)" if growth.by_person else "")
     lines = [first]
-    ratio = plae_for(interpretation, f"aperture {growth.band}")
+    ratio = from_aperture(interpretation, growth.survey, growth.band)[1]
     if ratio is not None:
         lines.append(f"P(LAE)/P(OII): {plae(ratio)}")
     elif growth.note:
@@ -170,7 +170,7 @@ def row_title(interpretation: Interpretation) -> str:
     text = "/".join(surveys) or ("Own images" if measurements.cutouts else "Imaging")
     text += f' : Possible Matches = {len(measurements.matches)} (within {SEARCH:g}")'
     for growth in measurements.growths:
-        ratio = plae_for(interpretation, f"aperture {growth.band}")
+        ratio = from_aperture(interpretation, growth.survey, growth.band)[1]
         if ratio is not None and growth.band in ("g", "r", "F606W"):
             text += f"  P(LAE)/P(OII): {plae(ratio)} ({growth.band})"
     return text
@@ -195,8 +195,9 @@ def draw_imaging(canvas: Canvas, interpretation: Interpretation) -> int:
         _draw_band(canvas, slot, index, interpretation)
     if shown:
         return 2 + len(shown)
-    notes = detection.imaging.notes or measurements.notes
-    canvas.not_available(cutout_box(2), "Images", "; ".join(notes) or "no image covers this position")
+    notes = [*measurements.notes, *detection.not_available.values()]
+    about = [note for note in notes if "imag" in note.lower()]
+    canvas.not_available(cutout_box(2), "Images", "; ".join(about) or "no image covers this position")
     return 3
 
 

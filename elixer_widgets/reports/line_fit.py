@@ -9,6 +9,7 @@ from elixer_widgets.detection import Spectrum
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
+from elixer_widgets.reports.derived import measured_spectrum
 
 HALF_WINDOW = 45.6
 """Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""
@@ -33,7 +34,7 @@ def flux_limits(spectrum: Spectrum, center: float) -> tuple[float, float]:
 def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
     """Draw the line panel."""
     measurements = interpretation.measurements
-    spectrum, line = measurements.detection.spectrum, measurements.line
+    spectrum, line = measured_spectrum(measurements), measurements.line
     center = line.center if np.isfinite(line.center) else measurements.detection.wavelength
     if not np.isfinite(center):
         canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")

@@ -43,7 +43,7 @@ def notes(interpretation: Interpretation) -> list[str]:
     """What is missing or was remarked, once each, in the order in which it came."""
     measurements = interpretation.measurements
     detection = measurements.detection
-    said = [*detection.notes, *measurements.notes, *detection.imaging.notes, *detection.not_available.values()]
+    said = [*detection.notes, *measurements.notes, *detection.not_available.values()]
     return list(dict.fromkeys(note for note in said if note))
 
 

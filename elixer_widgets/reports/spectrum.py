@@ -15,6 +15,7 @@ from elixer_widgets.detection import Spectrum
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, Panel, nice_ticks
 from elixer_widgets.reports.colors import BLACK, BLUE, GOLD, GREY, LIGHT, identity_color
+from elixer_widgets.reports.derived import measured_spectrum
 from elixer_widgets.reports.layout import Box
 from elixer_widgets.reports.line_fit import FLUX_UNIT, HALF_WINDOW
 from elixer_widgets.spectra.wavelengths import SKY_LINES
@@ -117,7 +118,7 @@ def shown_labels(found: list[Hypothesis], spectrum: Spectrum, center: float) -> 
 def draw_spectrum(canvas: Canvas, interpretation: Interpretation) -> None:
     """Draw the spectrum, its labels and its legend."""
     measurements = interpretation.measurements
-    spectrum, line = measurements.detection.spectrum, measurements.line
+    spectrum, line = measured_spectrum(measurements), measurements.line
     center = line.center if np.isfinite(line.center) else measurements.detection.wavelength
     wave = np.asarray(spectrum.wavelength)
     panel = Panel(canvas, layout.SPECTRUM, (float(wave[0]), float(wave[-1])), flux_range(spectrum, center))

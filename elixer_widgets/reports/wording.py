@@ -12,10 +12,11 @@ from elixer_widgets.reports.derived import (
     CGS,
     PLAE_RANGE,
     aperture_correction,
+    best_solution,
     clipped_plae,
-    plae_for,
     redshift_as,
     rest_width,
+    sourced,
 )
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 
@@ -162,7 +163,7 @@ def _observation(detection: Detection) -> list[str]:
     lines = [f"ID: {detection.label}" + (f" ({detection.detectid}.pdf)" if detection.detectid else "")]
     shot = detection.shot
     if shot is None:
-        lines.append(f"Obs: not available ({detection.not_available.get('shot', 'no observation record')})")
+        lines.append("Obs: not available")
     else:
         lines.append(f"Obs: {shot.name}_{detection.detectid}")
     if detection.fibers:
@@ -198,6 +199,10 @@ def _conditions(detection: Detection) -> str:
     return "  ".join(parts) or "F T N A g: not available"
 
 
+def _redshift_or_not(z: float) -> str:
+    return f"{z:.4f}" if finite(z) and z >= 0 else "N/A"
+
+
 def text_block(interpretation: Interpretation) -> list[str]:
     """The lines of the text block, in the order of the ELiXer report."""
     measurements = interpretation.measurements
@@ -208,20 +213,23 @@ def text_block(interpretation: Interpretation) -> list[str]:
     wide_ew = rest_width(line.flux, line.flux_err, wide, lya)
     flagged = "" if not line.flags else " *"
     lines = _observation(measurements.detection)
+    if finite(line.center):
+        lines.append(f"λ = {line.center:.2f} Å  σ = {symmetric(line.sigma, line.sigma_err)} Å{flagged}")
+    else:
+        lines.append("λ: no line was found")
     lines += [
-        f"λ = {line.center:.2f} Å  σ = {symmetric(line.sigma, line.sigma_err)} Å{flagged}",
         f"LineFlux = {symmetric(line.flux, line.flux_err)}",
         f"Cont(n) = {continuum(narrow)}",
         f"Cont(w) = {continuum(wide)}",
         f"gmag(w): {magnitude(measurements.g_magnitude)}",
         f"EWr(Lyα) = {width(*narrow_ew)} (w: {width(*wide_ew)})",
         f"S/N = {symmetric(line.snr, digits=1)}  χ² = {symmetric(line.chi2, digits=1)}",
-        f"P(LAE)/P(OII): {plae(plae_for(interpretation, 'narrow'))}",
-        f"           (w: {plae(plae_for(interpretation, 'wide'))})",
-        f"LyA z = {lya:.4f}  OII z = " + (f"{oii:.4f}" if finite(oii) and oii >= 0 else "N/A"),
+        f"P(LAE)/P(OII): {plae(sourced(interpretation, 'narrow')[1])}",
+        f"           (w: {plae(sourced(interpretation, 'wide')[1])})",
+        f"LyA z = {_redshift_or_not(lya)}  OII z = {_redshift_or_not(oii)}",
     ]
-    if interpretation.solutions:
-        best = interpretation.solutions[0]
+    best = best_solution(interpretation)
+    if best is not None:
         star = "*" if best.accepted else ""
         name = LABELS.get(best.identity, best.identity)
         lines.append(f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}")
