@@ -252,47 +252,16 @@ class _Search:
 
 
 def _best_widths(search: _Search) -> GaussianFits:
-    """Fit every line from its best narrow start, its best broad start, or both where noise could favour the wrong one.
+    """Start every fit from the width and offset of largest evidence, then refine with a window to match.
 
-    A peak of noise on a weak broad line, in a window too small to show that line, looks like a narrow line. Where both
-    starts come near each other in signal to noise both are refined, and judged over the wider one's window.
+    Noise has more places for a narrow peak than for a broad one. With centre and ln σ equally likely everywhere, the
+    evidence of a width goes as σ exp(SNR²/2), so that starts are compared by SNR² + 2 ln σ.
     """
-    scores, centers, sigmas = _starts(search)
-    rows = np.arange(search.wavelengths.size)
-    first = scores.argmax(axis=1)
-    fits = _refined(search, rows, centers[rows, first], sigmas[rows, first])
-    other = 1 - first
-    close = (scores[rows, other] > 0.6 * scores[rows, first]) & np.isfinite(scores[rows, other])
-    again = np.flatnonzero(close)
-    if again.size:
-        rival = _refined(search, again, centers[again, other[again]], sigmas[again, other[again]])
-        kept = fits.only(again)
-        widest = _half_window(np.maximum(kept.sigma, rival.sigma), search.window)
-        middle = np.where(kept.sigma > rival.sigma, kept.center, rival.center)
-        part = gather(search.samples, search.which[again], middle, widest)
-        value = [
-            search.signed(*linear_amplitudes(part, each.center[:, None], each.sigma[:, None, None]))[:, 0]
-            for each in (kept, rival)
-        ]
-        # noise has more places for a narrow peak: with μ and ln σ equally likely everywhere, the evidence goes as
-        # σ exp(SNR²/2)
-        evidence = [
-            np.sign(v) * v**2 + 2.0 * np.log(each.sigma) for v, each in zip(value, (kept, rival), strict=True)
-        ]
-        wins = evidence[1] > evidence[0]
-        if wins.any():
-            fits = fits.replaced(again[wins], rival.only(np.flatnonzero(wins)))
-    return fits
-
-
-def _starts(search: _Search) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal to noise, centre and σ of the best narrow and the best broad start, each of shape (n, 2)."""
     n = search.wavelengths.size
     rows = np.arange(n)
-    scores = np.full((n, 2), -np.inf)
-    centers = np.repeat(search.wavelengths[:, None], 2, axis=1)
-    sigmas = np.full((n, 2), min(NARROW_WIDTHS[0], search.sigma_max))
-    for group, widths in ((0, NARROW_WIDTHS), *((1, (width,)) for width in BROAD_WIDTHS)):
+    best, narrow = np.full(n, -np.inf), np.full(n, -np.inf)
+    center, sigma = search.wavelengths.copy(), np.full(n, min(NARROW_WIDTHS[0], search.sigma_max))
+    for widths in (NARROW_WIDTHS, *((width,) for width in BROAD_WIDTHS)):
         allowed = np.array([width for width in widths if width <= search.sigma_max])
         if not allowed.size:
             break
@@ -303,34 +272,34 @@ def _starts(search: _Search) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         widest = float(_half_window(allowed[-1], search.window)) + reach
         part = gather(search.samples, search.which, search.wavelengths, np.full(n, widest))
         score = search.signed(*linear_amplitudes(part, trial, trial_width[:, None]))
-        place = score.argmax(axis=1)
-        value = score[rows, place]
-        better = value > scores[:, group]
-        scores[:, group] = np.where(better, value, scores[:, group])
-        centers[:, group] = np.where(better, trial[rows, place], centers[:, group])
-        sigmas[:, group] = np.where(better, trial_width[place], sigmas[:, group])
-        if group and np.all((value < 0.8 * scores[:, 0]) & (scores[:, 0] > 8.0)):
+        evidence = np.abs(score) * score + 2.0 * np.log(trial_width)
+        place = evidence.argmax(axis=1)
+        better = evidence[rows, place] > best
+        best = np.where(better, evidence[rows, place], best)
+        center = np.where(better, trial[rows, place], center)
+        sigma = np.where(better, trial_width[place], sigma)
+        if widths is NARROW_WIDTHS:
+            narrow = score.max(axis=1)
+        elif np.all((score.max(axis=1) < 0.8 * narrow) & (narrow > 8.0)):
             break  # a strong narrow line: no broader one can be hidden under it
-    return scores, centers, np.maximum(sigmas, search.lower[:, None] * 1.05)
+    return _refined(search, center, np.maximum(sigma, search.lower * 1.05))
 
 
-def _refined(search: _Search, rows: np.ndarray, center: np.ndarray, sigma: np.ndarray) -> GaussianFits:
-    """Fits of the lines `rows` from given starts, in a window that follows the width."""
+def _refined(search: _Search, center: np.ndarray, sigma: np.ndarray) -> GaussianFits:
+    """Fits from given starts (n,), in windows that follow the width."""
     fits: GaussianFits | None = None
-    pending = np.arange(rows.size)
-    center, sigma = center.copy(), sigma.copy()
+    pending = np.arange(center.size)
     for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
-        lines = rows[pending]
         half = _half_window(sigma[pending], search.window)
         reach = np.maximum(8.0, sigma[pending])
-        part = gather(search.samples, search.which[lines], center[pending], half)
+        part = gather(search.samples, search.which[pending], center[pending], half)
         found = fit_gaussians(
             part,
             center[pending],
             sigma[pending],
-            center_low=search.wavelengths[lines] - reach,
-            center_high=search.wavelengths[lines] + reach,
-            sigma_low=search.lower[lines],
+            center_low=search.wavelengths[pending] - reach,
+            center_high=search.wavelengths[pending] + reach,
+            sigma_low=search.lower[pending],
             sigma_high=np.minimum(search.sigma_max, half / 2.0),
             absorption=search.absorption,
         )

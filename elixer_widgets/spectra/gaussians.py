@@ -24,7 +24,7 @@ NOISE_BIAS = 1.5
 by the number of parameters of the line, 3, and the flux comes out too large by 3/2 / SNR² of itself. The flux is
 corrected for it: 6 % at S/N 5, 0.7 % at S/N 15."""
 
-CURVATURE = np.array([7.0, 13.0, 13.0])
+CURVATURE = np.array([7.0, 15.0, 15.0])
 """The covariance matrix is the first order in noise over signal; the scatter of simulated fits exceeds it by the factor
 √(1 + CURVATURE / SNR²) in flux, centre and width (measured at S/N 5 to 20, see docs/line_fits.md)."""
 
@@ -97,10 +97,6 @@ class GaussianFits:
     at_high: np.ndarray
     at_center: np.ndarray
     converged: np.ndarray
-
-    def only(self, rows: np.ndarray) -> GaussianFits:
-        """Those of `rows`."""
-        return GaussianFits(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
     def replaced(self, rows: np.ndarray, other: GaussianFits) -> GaussianFits:
         """A copy in which `rows` are those of `other`."""
