@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 from scipy.special import gamma, gammaincc
 
-Kind = Literal["LAE", "OII"]
+Kind = str
+"""Name of a class: "LAE" or "OII"."""
 
 REST_WAVELENGTH: dict[str, float] = {"LAE": 1215.67, "OII": 3727.8}
 """Å, as used in the published P(LAE)/P(OII); the redshift is λ/λ0 − 1 without a change of medium."""
@@ -75,9 +76,7 @@ _POPULATIONS: dict[str, _Population] = {
 
 def _population(kind: str) -> _Population:
     if kind not in _POPULATIONS:
-        raise ValueError(
-            f"{kind!r} is not a class of the published sky; give one of {', '.join(_POPULATIONS)}"
-        )
+        raise ValueError(f"{kind!r} is not a class of the published sky; give one of {', '.join(_POPULATIONS)}")
     return _POPULATIONS[kind]
 
 
@@ -102,9 +101,7 @@ def _comoving_spline(name: str) -> Callable[[np.ndarray], np.ndarray]:
     return CubicSpline(z, cosmology.comoving_distance(z).value)
 
 
-def luminosity_distance(
-    z: ArrayLike, cosmology: Literal["published", "Planck18"] = "published"
-) -> np.ndarray:
+def luminosity_distance(z: ArrayLike, cosmology: Literal["published", "Planck18"] = "published") -> np.ndarray:
     """Luminosity distance in Mpc.
 
     Parameters
@@ -126,9 +123,7 @@ def luminosity_distance(
     return np.where(inside, distance, np.nan)
 
 
-def luminosity(
-    flux: ArrayLike, z: ArrayLike, cosmology: Literal["published", "Planck18"] = "Planck18"
-) -> np.ndarray:
+def luminosity(flux: ArrayLike, z: ArrayLike, cosmology: Literal["published", "Planck18"] = "Planck18") -> np.ndarray:
     """Line luminosity 4π d_L² F in erg/s for a flux in erg/s/cm²; NaN where z <= 0."""
     distance = luminosity_distance(z, cosmology) * _MPC_IN_CM
     return 4.0 * np.pi * distance**2 * np.asarray(flux, float)
@@ -231,11 +226,7 @@ def luminosity_function(kind: Kind, z: ArrayLike) -> Schechter:
     phi_total = 10.0 ** _linear(z, population.z, population.log_phi_total)
     l_min = 10.0**population.log_l_min
     phi_star = phi_total / upper_gamma(population.alpha + 1.0, l_min / l_star) / population.hubble**3
-    factor = (
-        np.exp(LAE_EQUIVALENT_WIDTH_CUT / equivalent_width_scale(kind, z))
-        if kind == "LAE"
-        else np.ones_like(z)
-    )
+    factor = np.exp(LAE_EQUIVALENT_WIDTH_CUT / equivalent_width_scale(kind, z)) if kind == "LAE" else np.ones_like(z)
     return Schechter(
         kind=kind,
         redshift=z,

@@ -37,9 +37,7 @@ def test_every_factor_agrees_with_the_reference(shared: Path) -> None:
         np.testing.assert_allclose(10.0**lf.log_l_star, rows[f"Lstar_{kind}"], rtol=1e-6)
         np.testing.assert_allclose(lf.phi_star, rows[f"phistar_{kind}"], rtol=1e-6)
         np.testing.assert_allclose(universe.luminosity_distance(z), rows[f"lumdist_{kind}_Mpc"], rtol=1e-5)
-        np.testing.assert_allclose(
-            universe.volume_element(z) * 1215.67 / rest, rows[f"dvol_{kind}"], rtol=1e-5
-        )
+        np.testing.assert_allclose(universe.volume_element(z) * 1215.67 / rest, rows[f"dvol_{kind}"], rtol=1e-5)
         for text in ("3e-17", "1e-16", "5e-16"):
             density = lf.density(universe.luminosity(float(text), z, "published"))
             np.testing.assert_allclose(density, rows[f"lf_n_{kind}_{text}"], rtol=1e-4)
@@ -86,4 +84,4 @@ def test_counts_follow_from_the_density() -> None:
 
 def test_unknown_class_is_named() -> None:
     with pytest.raises(ValueError, match="LAE, OII"):
-        universe.luminosity_function("quasar", 2.0)  # type: ignore[arg-type]
+        universe.luminosity_function("quasar", 2.0)

@@ -1,0 +1,147 @@
+"""The combined continuum against worked examples and against what must hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from elixer_widgets.classification.continuum import combine, continuum_sources, from_magnitude
+from elixer_widgets.detection import CatalogObject, Magnitude
+from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.sources import SourceEllipse
+from elixer_widgets.spectra.continuum import ContinuumEstimate
+
+NAN = float("nan")
+
+
+def seen(value: float, error: float, weight: float = 1.0, band: str = "g") -> ContinuumEstimate:
+    return ContinuumEstimate("image", value, error, magnitude=24.0, magnitude_err=0.1, band=band, weight=weight)
+
+
+def limit(value: float, weight: float = 1.0, band: str = "g") -> ContinuumEstimate:
+    return ContinuumEstimate("image", value, value / 2, True, 2.0, magnitude=26.0, band=band, weight=weight)
+
+
+def test_weighted_mean_of_two() -> None:
+    """The fact sheet's example 14: (1.0 ± 0.2, weight 1) and (2.0 ± 0.5, weight 0.8) give 1.113."""
+    result = combine([seen(0.10, 0.02), seen(0.20, 0.05, 0.8)], 4500.0).estimate
+    assert result.value == pytest.approx(0.1113, rel=0.005)
+    # They disagree by 1.86σ, so the error exceeds the 0.0186 of inverse variances by that factor, and not
+    # the original's 0.0464
+    assert 0.0186 < result.error < 0.04
+
+
+def test_agreeing_inputs_have_the_error_of_inverse_variances() -> None:
+    result = combine([seen(0.100, 0.01), seen(0.101, 0.01)], 4500.0).estimate
+    assert result.value == pytest.approx(0.1005, rel=0.005)
+    assert result.error == pytest.approx(0.01 / np.sqrt(2), rel=0.03)
+
+
+def test_the_worst_input_does_not_set_the_error() -> None:
+    result = combine([seen(0.1, 0.01), seen(0.1, 0.2)], 4500.0).estimate
+    assert result.error < 0.011
+
+
+def test_limits_alone_stay_a_limit() -> None:
+    result = combine([limit(0.05), limit(0.03)], 4500.0).estimate
+    assert result.is_limit
+    assert result.value == 0.03
+
+
+def test_a_limit_far_above_a_detection_says_nothing() -> None:
+    alone = combine([seen(0.1, 0.02)], 4500.0).estimate
+    both = combine([seen(0.1, 0.02), limit(0.5)], 4500.0).estimate
+    assert both.value == pytest.approx(alone.value, rel=0.01)
+    assert both.error == pytest.approx(alone.error, rel=0.02)
+
+
+def test_a_limit_near_a_detection_pulls_it_down() -> None:
+    alone = combine([seen(0.1, 0.03)], 4500.0).estimate
+    both = combine([seen(0.1, 0.03), limit(0.11, band="r")], 4500.0).estimate
+    assert both.value < alone.value
+    assert not both.is_limit
+
+
+def test_no_input() -> None:
+    result = combine([], 4500.0)
+    assert np.isnan(result.estimate.value)
+    assert np.all(result.log_likelihood == 0.0)
+
+
+def test_contradicting_limit_is_named() -> None:
+    result = combine([seen(0.1, 0.01), limit(0.05)], 4500.0)
+    assert result.sources[1].weight == 0.0
+    assert "shows the source" in result.sources[1].note
+
+
+def test_red_magnitude_at_the_line() -> None:
+    """Flat f_ν steepened by λ^-0.5: at 4500 Å an r magnitude gives 2.138 times what the original's λ^-0.5
+    on f_λ did."""
+    value = from_magnitude("r", 24.0, 0.1, 4500.0, "r").value
+    wrong = 0.3631e-19 * 1e17 * 10 ** (-0.4 * 24.0) * 2.99792458e18 / 6580.0**2 * (4500.0 / 6580.0) ** -0.5 * 1e-0
+    assert value / wrong == pytest.approx((6580.0 / 4500.0) ** 2, rel=1e-3)
+
+
+def growth(band: str, mag: float, err: float, lim: float, by_person: bool = False) -> Growth:
+    return Growth(band, 0.0, 0.0, 1.0, mag, err, lim, is_limit=not np.isfinite(err), survey="HSC", by_person=by_person)
+
+
+def ellipse(band: str, mag: float) -> SourceEllipse:
+    return SourceEllipse(0.0, 0.0, 1.0, 0.8, 0.0, mag, 0.05, band=band, survey="HSC", selected=True)
+
+
+NARROW = ContinuumEstimate("narrow", 0.1, 0.05)
+WIDE = ContinuumEstimate("wide", 0.1, 0.01, band="g")
+
+
+def test_every_input_is_listed_with_its_weight() -> None:
+    target = CatalogObject(0.0, 0.0, "HSC", magnitudes=(Magnitude("g", 24.2, 0.05),))
+    matches = [Match(target, 1, 0.3, selected=True), Match(target, 2, 1.3)]
+    listed = continuum_sources(
+        4500.0, NARROW, WIDE, [growth("g", 24.1, 0.1, 26.0), growth("z", 23.0, 0.1, 25.0)], [], matches
+    )
+    weights = {each.name: each.weight for each in listed}
+    assert weights["narrow"] == 0.0
+    assert weights["wide"] > 0.0
+    assert weights["aperture HSC g"] == 1.0
+    assert [each.weight for each in listed if each.name == "catalog HSC g"] == [1.0, 0.0]
+    assert not any(each.band == "z" for each in listed)
+
+
+def test_narrow_counts_only_without_wide() -> None:
+    missing = ContinuumEstimate("wide", NAN)
+    assert continuum_sources(4500.0, NARROW, missing)[0].weight == 0.2
+
+
+def test_wide_weight_by_depth() -> None:
+    """Example 13: (C−σ)/L of 1.365 gives weight 2.83; the floor of a fifth of L lowers it here."""
+    bright = ContinuumEstimate("wide", 1.0, 0.02, band="g")
+    faint = ContinuumEstimate("wide", 0.05, 0.005, band="g")
+    weight = [continuum_sources(4726.1, NARROW, each, depth=24.8)[1].weight for each in (bright, faint)]
+    assert weight == [4.0, 0.1]
+
+
+def test_a_persons_aperture_replaces_the_ellipse() -> None:
+    for by_person, used in ((False, "source HSC g"), (True, "aperture HSC g")):
+        listed = continuum_sources(
+            4500.0, NARROW, WIDE, [growth("g", 24.1, 0.1, 26.0, by_person)], [ellipse("g", 24.0)]
+        )
+        images = {each.name: each.weight for each in listed if "HSC" in each.name}
+        assert images[used] == 1.0
+        assert sum(images.values()) == 1.0
+
+
+def test_shallow_limits_carry_no_weight() -> None:
+    shallow, deep = (
+        continuum_sources(4500.0, NARROW, WIDE, [growth("g", NAN, NAN, depth)])[-1] for depth in (23.5, 26.5)
+    )
+    assert shallow.weight == 0.0
+    assert deep.weight == 1.0
+    assert deep.is_limit
+
+
+def test_given_magnitudes_enter() -> None:
+    listed = continuum_sources(4500.0, NARROW, WIDE, given=[Magnitude("r", 25.0, is_limit=True)])
+    assert listed[-1].name == "given r"
+    assert listed[-1].is_limit
