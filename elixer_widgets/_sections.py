@@ -187,7 +187,7 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
             f"{plane.path}: the position ({ra:.6f}, {dec:.6f}) lies outside this image; choose an image that covers it"
         )
     x, y = plane.pixel(ra, dec)
-    side = max(int(np.ceil(size / plane.pixel_scale)), 1)
+    side = max(int(np.ceil(size / plane.pixel_scale - 1e-6)), 1)
     # An image far smaller than the request must not allocate the request.
     if side > 20_000:
         raise DataError(f"{plane.path}: {size:g} arcsec are {side} pixels a side; ask for a smaller cutout")
@@ -196,7 +196,8 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(plane.path, memmap=True, lazy_load_hdus=True) as hdus:
+            # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
+            with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
                 where = (0,) * plane.degenerate + (slice(ya, yb), slice(xa, xb))
                 inside = np.array(hdus[plane.hdu].section[where], dtype=np.float32)
     except _BROKEN as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from photutils.aperture import CircularAperture
@@ -240,6 +240,7 @@ class _Frame:
             self.good &= np.isfinite(cutout.error)
         self.data = np.where(self.good, cutout.data, 0.0).astype(float)
         self.variance = None if cutout.error is None else np.where(self.good, cutout.error, 0.0).astype(float) ** 2
+        self._factors: dict[float, float] = {}
 
     @property
     def inside(self) -> bool:
@@ -259,9 +260,13 @@ class _Frame:
         level, scatter, _ = clipped_sky(self.data[self.good])
         return level, scatter
 
-    @lru_cache(maxsize=4)  # noqa: B019 (a frame lives for one measurement)
     def noise_factor(self, radius: float) -> float:
         """Noise of apertures of `radius` arcsec over that of independent pixels, from empty places."""
+        if radius not in self._factors:
+            self._factors[radius] = self._noise_factor(radius)
+        return self._factors[radius]
+
+    def _noise_factor(self, radius: float) -> float:
         level, scatter = self.overall
         if not scatter > 0:
             return 1.0
