@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,22 +75,35 @@ class ExtraLine:
     flux_err: float
 
 
-def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """ln of the expected number, up to what both classes share; -inf where the class is impossible.
-
-    `width` is the observed equivalent width in Å; `flux` and `width` are positive. A scalar `wavelength` is dealt with
-    once for all fluxes.
-    """
+def _sky(kind: Kind, wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """What depends on the wavelength alone: ln of the amplitude (-inf where the class is impossible), L/L* of a flux of
+    1 erg/s/cm², the redshift, and the faint-end slope."""
     rest = REST_WAVELENGTH[kind]
     z = wavelength / rest - 1.0
     possible = z > 0
     safe = np.where(possible, z, 0.1)
     lf = luminosity_function(kind, safe)
-    fixed = np.log(lf.phi_star * lf.total_factor * volume_element(safe) / rest)
-    x = flux * (luminosity(1.0, safe, "published") / 10.0**lf.log_l_star)
-    rest_width = width / (1.0 + safe)
-    number = fixed + (lf.alpha + 1.0) * np.log(x) - x + np.log(rest_width) + log_density(kind, rest_width, safe)
-    return np.where(possible, number, -np.inf)
+    amplitude = np.log(lf.phi_star * lf.total_factor * volume_element(safe) / rest)
+    scale = luminosity(1.0, safe, "published") / 10.0**lf.log_l_star
+    return np.where(possible, amplitude, -np.inf), scale, safe, lf.alpha
+
+
+@lru_cache(maxsize=512)
+def _sky_at(kind: Kind, wavelength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """`_sky` of one wavelength, kept: one line is judged on several continua."""
+    return _sky(kind, np.asarray(wavelength))
+
+
+def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """ln of the expected number, up to what both classes share; -inf where the class is impossible.
+
+    `width` is the observed equivalent width in Å; `flux` and `width` are positive.
+    """
+    amplitude, scale, z, alpha = _sky_at(kind, float(wavelength)) if wavelength.ndim == 0 else _sky(kind, wavelength)
+    x = flux * scale
+    rest_width = width / (1.0 + z)
+    log_x, log_width = np.log(x), np.log(rest_width)
+    return amplitude + (alpha + 1.0) * log_x - x + log_width + log_density(kind, rest_width, z)
 
 
 def _log_companions(wavelength: float, flux: np.ndarray, flux_err: float, lines: Sequence[ExtraLine]) -> np.ndarray:

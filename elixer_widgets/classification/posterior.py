@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from elixer_widgets.classification.continuum import GRID, CombinedContinuum
 from elixer_widgets.classification.priors import KINDS, line_density, log_continuum_density, share
@@ -45,6 +44,7 @@ NOISE_FALL = 2.2
 NOISE_EVEN = 5.7
 
 _BLOCKED = -60.0
+_IS_LYA = np.array([kind.identity == "Lya" for kind in KINDS])
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,12 @@ class Posterior:
     probabilities: Mapping[str, float]
     evidence: tuple[Evidence, ...]
     calibrated: bool = False
+
+
+def _log_sum(values: np.ndarray) -> np.ndarray:
+    """ln Σ exp over the last axis. scipy's own is exact in more cases and ten times slower on short arrays."""
+    top = np.max(values, axis=-1, keepdims=True)
+    return np.log(np.sum(np.exp(values - top), axis=-1)) + top[..., 0]
 
 
 def redshifts(wavelength: float) -> dict[str, float]:
@@ -132,17 +138,12 @@ def _log_continuum(line: LineFit, continuum: CombinedContinuum, shifts: Mapping[
     if not np.isfinite(continuum.estimate.value):
         return np.zeros(len(KINDS))
     flux = abs(line.flux) if np.isfinite(line.flux) and line.flux != 0 else 1e-17
-    step = GRID[1] - GRID[0]
-    out = np.array(
-        [
-            logsumexp(
-                continuum.log_likelihood
-                + log_continuum_density(kind, GRID, flux, max(shifts.get(kind.identity, 0.0), 0.0))
-            )
-            for kind in KINDS
-        ]
+    inside = continuum.log_likelihood > -30.0  # the rest adds nothing
+    grid, likelihood = GRID[inside], continuum.log_likelihood[inside]
+    terms = np.array(
+        [log_continuum_density(kind, grid, flux, max(shifts.get(kind.identity, 0.0), 0.0)) for kind in KINDS]
     )
-    return out + np.log(step)
+    return _log_sum(terms + likelihood) + np.log(GRID[1] - GRID[0])
 
 
 def _log_companions(solutions: Sequence[Solution]) -> np.ndarray:
@@ -154,7 +155,7 @@ def _log_companions(solutions: Sequence[Solution]) -> np.ndarray:
     }
     others = [s.log_likelihood for s in solutions if s.identity == "other" and np.isfinite(s.log_likelihood)]
     # A line that is none of the listed identities is, one time in ten, the weaker of a pair in the list
-    known["other"] = float(logsumexp([np.log(0.9)] + [np.log(0.1 / len(others)) + each for each in others]))
+    known["other"] = float(_log_sum(np.array([np.log(0.9)] + [np.log(0.1 / len(others)) + x for x in others])))
     return np.array([known.get(kind.identity, 0.0) for kind in KINDS])
 
 
@@ -258,8 +259,10 @@ def _companion_words(solutions: Sequence[Solution]) -> str:
 
 
 def _prior_words(line: LineFit, log_prior: np.ndarray) -> str:
-    lya = float(np.exp(logsumexp([p for p, kind in zip(log_prior, KINDS, strict=True) if kind.identity == "Lya"])))
-    oii = float(np.exp(logsumexp([p for p, kind in zip(log_prior, KINDS, strict=True) if kind.identity == "OII"])))
+    lya, oii = (
+        sum(float(np.exp(each)) for each, kind in zip(log_prior, KINDS, strict=True) if kind.identity == name)
+        for name in ("Lya", "OII")
+    )
     place = f"at {line.center:.0f} Å and {line.flux:.1e} erg/s/cm²" if np.isfinite(line.flux) else "here"
     if oii < 1e-6:
         return f"{place} [O II] is impossible"
@@ -282,13 +285,12 @@ def _counterpart_words(matches: Sequence[Match]) -> str:
 
 
 def _log_odds(weights: np.ndarray) -> float:
-    lya = np.array([kind.identity == "Lya" for kind in KINDS])
-    return float(logsumexp(weights[lya]) - logsumexp(weights[~lya]))
+    return float(_log_sum(weights[_IS_LYA]) - _log_sum(weights[~_IS_LYA]))
 
 
 def _identity_probabilities(weights: np.ndarray) -> dict[str, float]:
     """Kinds added up to identities, with the doubt in the model spread over all."""
-    norm = logsumexp(weights)
+    norm = float(_log_sum(weights))
     probability = dict.fromkeys(IDENTITIES, 0.0)
     for kind, weight in zip(KINDS, weights, strict=True):
         probability[kind.identity] += float(np.exp(weight - norm))
