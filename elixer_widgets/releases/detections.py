@@ -15,7 +15,6 @@ from elixer_widgets.releases.layout import WAVELENGTH_STEP, text
 from elixer_widgets.releases.reading import Table, open_h5
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
-ABSENT = -1  # instead of a row number: there is no such row
 FLUX_UNIT = 1e-17  # erg/s/cm²; of line fluxes in HETDEX files
 
 # What a detection cannot do without; HDR1 to HDR5 have these under these names.
@@ -47,8 +46,8 @@ class DetectionFile:
     name: str
     correction: WavelengthCorrection | None = None
 
-    def check(self) -> int:
-        """The number of detections, having looked that the tables and columns are there.
+    def check(self) -> tuple[int, bool]:
+        """The number of detections, and whether they are indexed; the tables and columns were looked for.
 
         Raises
         ------
@@ -58,40 +57,31 @@ class DetectionFile:
         with open_h5(self.path) as file:
             rows = len(Table.of(file, self.path, "/Detections", DETECTION_COLUMNS))
             Table.of(file, self.path, "/Spectra", SPECTRUM_COLUMNS)
-            return rows
+            return rows, pytables.find_rows(file, "/Detections", "detectid", 0) is not None
 
     def columns(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Whole columns of Detections; reads the table once through."""
         with open_h5(self.path) as file:
             return Table.of(file, self.path, "/Detections", DETECTION_COLUMNS).columns(names)
 
-    def sorted_ids(self, trust_index: bool) -> tuple[np.ndarray, np.ndarray]:
-        """All detectids in ascending order, and the row of each: from the index, or by a pass through the table."""
+    def sorted_ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """All detectids in ascending order, and the row of each: from the index, else by a pass through the table."""
         with open_h5(self.path) as file:
-            found = pytables.read_index(file, "/Detections", "detectid") if trust_index else None
+            found = pytables.read_index(file, "/Detections", "detectid")
             if found is not None:
                 return found
             ids = Table.of(file, self.path, "/Detections", ("detectid",)).column("detectid")
         order = np.argsort(ids, kind="stable")
         return ids[order], order
 
-    def row(self, detectid: int) -> int | None:
-        """The row of a detection by the index, a few chunks of which are read; `ABSENT` if it is not there.
+    def record(self, detectid: int, row: int | None = None) -> DetectionRecord | None:
+        """Everything about one detection; None if it is not in this file.
 
-        None if the file has no usable index, or one that points to the wrong row: look into `sorted_ids` then.
-        """
-        with open_h5(self.path) as file:
-            table = Table.of(file, self.path, "/Detections", ("detectid",))
-            found = pytables.find_rows(file, "/Detections", "detectid", detectid)
-            if found is None:
-                return None
-            if found.size == 0:
-                return ABSENT
-            row = int(found[0])
-            return row if int(table.values(row, ("detectid",))["detectid"]) == detectid else None
-
-    def record(self, row: int) -> DetectionRecord:
-        """Everything about the detection in one row of Detections.
+        Parameters
+        ----------
+        detectid : int
+        row : int, optional
+            Where it is in Detections. Without it the index is asked, a few chunks of which are read.
 
         Raises
         ------
@@ -100,7 +90,18 @@ class DetectionFile:
         """
         with open_h5(self.path) as file:
             table = Table.of(file, self.path, "/Detections", DETECTION_COLUMNS)
+            if row is None:
+                found = table.find("detectid", detectid)
+                if found.size == 0:
+                    return None
+                row = int(found[0])
             entry = table.rows(np.array([row]))[0]
+            if int(entry["detectid"]) != detectid:  # an index that misleads: look through the column
+                found = np.flatnonzero(table.column("detectid") == detectid)
+                if found.size == 0:
+                    return None
+                row = int(found[0])
+                entry = table.rows(found[:1])[0]
             return self._record(file, row, entry)
 
     def _record(self, file: h5py.File, row: int, entry: np.void) -> DetectionRecord:

@@ -19,7 +19,7 @@ from elixer_widgets.detection import (
 )
 from elixer_widgets.releases.base import Release, ReleaseIndex
 from elixer_widgets.releases.corrections import WavelengthCorrection, release_number
-from elixer_widgets.releases.detections import ABSENT, DetectionFile
+from elixer_widgets.releases.detections import DetectionFile, DetectionRecord
 from elixer_widgets.releases.layout import ReleaseTree, datevobs
 from elixer_widgets.releases.positions import within
 from elixer_widgets.releases.reading import Table, open_h5
@@ -112,7 +112,9 @@ class HdrRelease(Release):
             for item in paths
             for name in (_file_release(item, self.name),)
         )
-        self._count = sum(item.check() for item in self.files)
+        checked = [item.check() for item in self.files]
+        self._count = sum(count for count, _ in checked)
+        self._indexed = tuple(indexed for _, indexed in checked)
         self._forget()
 
     def _forget(self) -> None:
@@ -123,7 +125,7 @@ class HdrRelease(Release):
         self._library: Library | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("path", "tree", "name", "files", "_count")
+        kept = ("path", "tree", "name", "files", "_count", "_indexed")
         return {name: value for name, value in self.__dict__.items() if name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -191,8 +193,7 @@ class HdrRelease(Release):
         DataError
             If there is no such detection or the file is damaged.
         """
-        item, row = self._find(detectid)
-        record = item.record(row)
+        item, record = self._find(detectid)
         shot, shot_reason = self._shot(record.shotid)
         missing: dict[str, str] = {}
         if shot is None:
@@ -219,32 +220,32 @@ class HdrRelease(Release):
             notes=record.notes,
         )
 
-    def _find(self, detectid: int) -> tuple[DetectionFile, int]:
+    def _find(self, detectid: int) -> tuple[DetectionFile, DetectionRecord]:
         try:
             wanted = int(detectid)
         except (TypeError, ValueError) as error:
             raise DataError(f"{detectid!r} is no detection number; give a whole number") from error
         if abs(wanted) < 2**63:
-            for item in self.files:
-                row = item.row(wanted) if item.path not in self._ids else None
-                if row is None:
-                    # No index, or one that misleads: the column itself is asked, once.
-                    ids, rows = self._sorted(item, trust_index=False)
+            for item, indexed in zip(self.files, self._indexed, strict=True):
+                row = None
+                if not indexed:  # the whole column was read once
+                    ids, rows = self._sorted(item)
                     place = int(np.searchsorted(ids, wanted))
-                    row = int(rows[place]) if place < ids.size and ids[place] == wanted else ABSENT
-                if row != ABSENT:
-                    return item, row
+                    if place == ids.size or ids[place] != wanted:
+                        continue
+                    row = int(rows[place])
+                record = item.record(wanted, row)
+                if record is not None:
+                    return item, record
         raise DataError(self._unknown(wanted))
 
-    def _sorted(self, item: DetectionFile, trust_index: bool) -> tuple[np.ndarray, np.ndarray]:
-        if trust_index and item.path not in self._ids:
-            return item.sorted_ids(trust_index)
+    def _sorted(self, item: DetectionFile) -> tuple[np.ndarray, np.ndarray]:
         if item.path not in self._ids:
-            self._ids[item.path] = item.sorted_ids(trust_index)
+            self._ids[item.path] = item.sorted_ids()
         return self._ids[item.path]
 
     def _unknown(self, wanted: int) -> str:
-        ids = np.unique(np.concatenate([self._sorted(item, trust_index=True)[0] for item in self.files]))
+        ids = np.unique(np.concatenate([self._sorted(item)[0] for item in self.files]))
         if ids.size == 0:
             return f"{self.tree.path}: release {self.name} holds no detections; give another release"
         # Python's own integers: the difference of two 64-bit numbers may not fit into 64 bits.

@@ -7,9 +7,10 @@ dataset is stored as plain unfiltered chunks in a local file, the bytes wanted a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -83,33 +84,42 @@ class Table:
             )
         return table
 
+    # h5py builds these anew at each asking, which takes longer than reading a row.
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The compound type of a row."""
+        return self.data.dtype
+
+    @cached_property
+    def _place(self) -> _Place | None:
+        return _direct(self.data, self.dtype)
+
     def has(self, column: str) -> bool:
         """Whether the table has this column."""
-        return column in (self.data.dtype.names or ())
+        return column in (self.dtype.names or ())
 
     def __len__(self) -> int:
         return int(self.data.shape[0])
 
     def column(self, name: str) -> np.ndarray:
         """One whole column, shape (rows, ...)."""
-        if len(self) * self.data.dtype.itemsize > WHOLE_TABLE or self.data.dtype.itemsize > WIDE_ROW:
-            place = _direct(self.data)
-            if place is not None:
-                return place.column(name)
-        return self.data.fields(name)[:] if len(self) else np.zeros(0, self.data.dtype[name])
+        wide = len(self) * self.dtype.itemsize > WHOLE_TABLE or self.dtype.itemsize > WIDE_ROW
+        if wide and self._place is not None:
+            return self._place.column(name)
+        return self.data.fields(name)[:] if len(self) else np.zeros(0, self.dtype[name])
 
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Several whole columns, read in one pass; names that the table lacks are left out."""
         known = [name for name in names if self.has(name)]
-        if self.data.dtype.itemsize > WIDE_ROW:
+        if self.dtype.itemsize > WIDE_ROW:
             return {name: self.column(name) for name in known}
-        rows = self.data.fields(known)[:] if len(self) else np.zeros(0, self.data.dtype)
+        rows = self.data.fields(known)[:] if len(self) else np.zeros(0, self.dtype)
         return {name: rows[name] for name in known}
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """Whole rows, in the order of `numbers` (int64)."""
         if numbers.size == 0:
-            return np.zeros(0, self.data.dtype)
+            return np.zeros(0, self.dtype)
         low, high = int(numbers.min()), int(numbers.max()) + 1
         if high - low <= 4 * numbers.size:  # neighbours: one read of the stretch that holds them
             return self.data[low:high][numbers - low]
@@ -118,17 +128,15 @@ class Table:
     def values(self, row: int, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Some columns of one row; names that the table lacks are left out."""
         known = [name for name in names if self.has(name)]
-        place = _direct(self.data) if self.data.dtype.itemsize > WIDE_ROW else None
-        if place is not None:
-            return {name: place.member(row, name) for name in known}
+        if self.dtype.itemsize > WIDE_ROW and self._place is not None:
+            return {name: self._place.member(row, name) for name in known}
         record = self.data[row]
         return {name: record[name] for name in known}
 
     def lines(self, row: int, name: str, low: int, high: int) -> np.ndarray:
         """Lines `low` to `high` of the image in column `name` of one row, shape (high - low, width)."""
-        place = _direct(self.data)
-        if place is not None:
-            return place.lines(row, name, low, high)
+        if self._place is not None:
+            return self._place.lines(row, name, low, high)
         return self.data.fields(name)[row : row + 1][0][low:high]
 
     def find(self, column: str, key: object) -> np.ndarray:
@@ -142,62 +150,64 @@ class _Place:
     """A dataset whose chunks lie unfiltered in a local file."""
 
     data: h5py.Dataset
+    dtype: np.dtype
+    path: str
+    chunk: int
 
     def _offset(self, row: int) -> int:
-        size = self.data.chunks[0]
-        info = self.data.id.get_chunk_info_by_coord((row - row % size,))
+        info = self.data.id.get_chunk_info_by_coord((row - row % self.chunk,))
         if info.byte_offset is None or info.size == 0 or info.filter_mask:
-            raise DataError(
-                f"{self.data.file.filename}: row {row} of {self.data.name} was never written; copy the file again"
-            )
-        return int(info.byte_offset) + (row % size) * self.data.dtype.itemsize
+            raise DataError(f"{self.path}: row {row} of {self.data.name} was never written; copy the file again")
+        return int(info.byte_offset) + (row % self.chunk) * self.dtype.itemsize
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
     def _read(self, handle: int, count: int, offset: int) -> bytes:
         found = os.pread(handle, count, offset)
         if len(found) != count:
-            raise DataError(f"{self.data.file.filename}: ends before its data do; copy it again")
+            raise DataError(f"{self.path}: ends before its data do; copy it again")
         return found
 
-    def _bytes(self, offset: int, count: int) -> bytes:
-        handle = os.open(self.data.file.filename, os.O_RDONLY)
-        try:
-            return self._read(handle, count, offset)
-        finally:
-            os.close(handle)
-
     def _field(self, name: str) -> tuple[np.dtype, int]:
-        kind, offset = self.data.dtype.fields[name][:2]
-        return kind, int(offset)
+        fields: Mapping[str, tuple] = self.dtype.fields or {}
+        return fields[name][0], int(fields[name][1])
 
     def member(self, row: int, name: str) -> np.ndarray:
         kind, offset = self._field(name)
-        found = np.frombuffer(self._bytes(self._offset(row) + offset, kind.itemsize), kind.base)
+        with self._open() as handle:
+            found = np.frombuffer(self._read(handle, kind.itemsize, self._offset(row) + offset), kind.base)
         return found.reshape(kind.shape) if kind.shape else found[0]
 
     def lines(self, row: int, name: str, low: int, high: int) -> np.ndarray:
         kind, offset = self._field(name)
         width = kind.shape[1]
         step = width * kind.base.itemsize
-        found = self._bytes(self._offset(row) + offset + low * step, (high - low) * step)
+        with self._open() as handle:
+            found = self._read(handle, (high - low) * step, self._offset(row) + offset + low * step)
         return np.frombuffer(found, kind.base).reshape(high - low, width)
 
     def column(self, name: str) -> np.ndarray:
         kind, offset = self._field(name)
-        handle = os.open(self.data.file.filename, os.O_RDONLY)
-        try:
-            parts = [self._read(handle, kind.itemsize, self._offset(row) + offset) for row in range(self.data.shape[0])]
-        finally:
-            os.close(handle)
+        with self._open() as handle:
+            rows = range(self.data.shape[0])
+            parts = [self._read(handle, kind.itemsize, self._offset(row) + offset) for row in rows]
         return np.frombuffer(b"".join(parts), kind.base).reshape((-1, *kind.shape))
 
 
-def _direct(data: h5py.Dataset) -> _Place | None:
+def _direct(data: h5py.Dataset, dtype: np.dtype) -> _Place | None:
     """The way to read this dataset's bytes directly, or None if HDF5 must do it."""
     if data.chunks is None or data.id.get_create_plist().get_nfilters() or not hasattr(os, "pread"):
         return None
-    if data.file.driver != "sec2" or data.file.userblock_size or data.file.mode != "r":
+    file = data.file
+    if file.driver != "sec2" or file.userblock_size or file.mode != "r":
         return None
     stored = data.id.get_type()
-    if stored.get_size() != data.dtype.itemsize or stored.get_nmembers() != len(data.dtype.names or ()):
+    if stored.get_size() != dtype.itemsize or stored.get_nmembers() != len(dtype.names or ()):
         return None
-    return _Place(data)
+    return _Place(data, dtype, file.filename, int(data.chunks[0]))

@@ -216,7 +216,7 @@ class _FiberFinder:
 
     def _rows(self, multiframe: str) -> dict[tuple[int, int], int]:
         numbers = self._table.find("multiframe", multiframe.encode())
-        if self._table.data.dtype.itemsize * numbers.size <= WHOLE_TABLE and self._table.name == "/Data/FiberIndex":
+        if self._table.dtype.itemsize * numbers.size <= WHOLE_TABLE and self._table.name == "/Data/FiberIndex":
             rows = self._table.rows(numbers)
             keys = zip(rows["expnum"], rows["fibnum"], strict=True)
         else:
@@ -269,19 +269,30 @@ def _place(values: dict[str, np.ndarray], wavelength: float) -> _PlaceOnCcd | No
     return _PlaceOnCcd(x, y, along, chi2)
 
 
-def _window(table: Table, row: int, name: str, x: int, y: int, half_height: int) -> np.ndarray:
-    """The pixels around (x, y) of one image, 49 columns wide; zero off the detector and where not finite."""
-    height, width = table.data.dtype[name].shape
+def _around(image: np.ndarray, x: int, y: int, half_height: int, first: int = 0, height: int = -1) -> np.ndarray:
+    """The pixels around (x, y), 49 columns wide; zero off the detector and where not finite.
+
+    `image` may be some lines only of a picture of `height` lines, `first` being the number of its first.
+    """
+    height = image.shape[0] if height < 0 else height
     low, high = max(0, y - half_height), min(height, y + half_height + 1)
-    left, right = max(0, x - HALF_WIDTH), min(width, x + HALF_WIDTH + 1)
+    left, right = max(0, x - HALF_WIDTH), min(image.shape[1], x + HALF_WIDTH + 1)
     window = np.zeros((2 * half_height + 1, 2 * HALF_WIDTH + 1), np.float32)
     if low < high and left < right:
-        lines = table.lines(row, name, low, high)[:, left:right]
+        part = image[low - first : high - first, left:right]
         top, side = low - (y - half_height), left - (x - HALF_WIDTH)
-        window[top : top + lines.shape[0], side : side + lines.shape[1]] = np.nan_to_num(
-            lines, nan=0.0, posinf=0.0, neginf=0.0
-        )
+        inside = window[top : top + part.shape[0], side : side + part.shape[1]]
+        np.copyto(inside, part, where=np.isfinite(part))
     return window
+
+
+def _window(table: Table, row: int, name: str, x: int, y: int, half_height: int) -> np.ndarray:
+    """The pixels around (x, y) of one image of the table, of which only the lines needed are read."""
+    height = table.dtype[name].shape[0]
+    low, high = max(0, y - half_height), min(height, y + half_height + 1)
+    if low >= high:
+        return np.zeros((2 * half_height + 1, 2 * HALF_WIDTH + 1), np.float32)
+    return _around(table.lines(row, name, low, high), x, y, half_height, first=low, height=height)
 
 
 def _cutout(table: Table, row: int, fiber: Fiber, place: _PlaceOnCcd, flats: _Flats) -> FiberCutout:
@@ -317,33 +328,33 @@ class _Flats:
         self.directory = directory
         self.reasons: list[str] = []
         self._paths: dict[tuple[str, str, int], Path | None] = {}
+        self._images: dict[Path, np.ndarray | None] = {}
 
     def window(self, fiber: Fiber, x: int, y: int) -> np.ndarray | None:
         """The flat's pixels around (x, y), shape (21, 49), 0 off the detector; None if there is no flat."""
         path = self._path(fiber.specid, fiber.amp, fiber.date)
         if path is None:
             return None
-        low, high = max(0, y - HALF_HEIGHT), min(CCD_SIZE, y + HALF_HEIGHT + 1)
-        left, right = max(0, x - HALF_WIDTH), min(CCD_SIZE, x + HALF_WIDTH + 1)
-        window = np.zeros((2 * HALF_HEIGHT + 1, 2 * HALF_WIDTH + 1), np.float32)
-        flipped = fiber.amp in FLIPPED_FLATS
+        if path not in self._images:
+            self._images[path] = self._open(path)
+        image = self._images[path]
+        if image is None:
+            return None
+        if fiber.amp in FLIPPED_FLATS:
+            image = image[::-1, ::-1]
+        return _around(image, x, y, HALF_HEIGHT)
+
+    def _open(self, path: Path) -> np.ndarray | None:
+        """The flat, mapped into memory: only what is looked at is read."""
         try:
             with fits.open(path, memmap=True) as hdus:
-                image = next((hdu for hdu in hdus if getattr(hdu, "shape", ()) == (CCD_SIZE, CCD_SIZE)), None)
-                if image is None:
-                    self.reasons.append(f"{path} holds no image of {CCD_SIZE} x {CCD_SIZE} pixels")
-                    return None
-                if flipped:
-                    part = image.section[CCD_SIZE - high : CCD_SIZE - low, CCD_SIZE - right : CCD_SIZE - left][
-                        ::-1, ::-1
-                    ]
-                else:
-                    part = image.section[low:high, left:right]
+                for hdu in hdus:
+                    if getattr(hdu, "shape", ()) == (CCD_SIZE, CCD_SIZE):
+                        return hdu.data
         except (OSError, TypeError) as error:  # astropy maps a file that is too short with a TypeError
             raise DataError(f"{path}: not a whole FITS file ({error}); copy it again") from error
-        top, side = low - (y - HALF_HEIGHT), left - (x - HALF_WIDTH)
-        window[top : top + part.shape[0], side : side + part.shape[1]] = np.nan_to_num(part)
-        return window
+        self.reasons.append(f"{path} holds no image of {CCD_SIZE} x {CCD_SIZE} pixels")
+        return None
 
     def _path(self, specid: str, amp: str, date: int) -> Path | None:
         """The flat of a camera and amplifier; of dated ones the last not later than the observation."""
