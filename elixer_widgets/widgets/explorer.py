@@ -12,6 +12,7 @@ import ipywidgets as W
 from traitlets import Dict, Unicode
 
 from elixer_widgets.releases.base import Release
+from elixer_widgets.widgets.continua import Continua
 from elixer_widgets.widgets.controls import Controls
 from elixer_widgets.widgets.detections import DetectionList
 from elixer_widgets.widgets.evidence import EvidencePanel
@@ -98,6 +99,7 @@ class Explorer(W.VBox):
         self.fibers = FiberStrip(state)
         self.line_fit = LineFitPanel(state)
         self.evidence = EvidencePanel(state)
+        self.continua = Continua(state)
         self.spectrum = SpectrumPanel(state)
         self.rivals = Rivals(state)
         self.images = ImagingPanel(state)
@@ -105,13 +107,12 @@ class Explorer(W.VBox):
         self.status = Status(state)
         hint = Markup(markup=KEY_HINT).add_class("ew-hint")
         top = W.HBox([self.detections, hint, self.controls, self.exports]).add_class("ew-top")
-        grid = W.Box(
-            [
-                top, self.verdict, self.fibers, self.line_fit, self.evidence, self.spectrum, self.rivals,
-                self.images, self.matches, self.status,
-            ]
-        ).add_class("ew-grid")  # fmt: skip
-        super().__init__([self.frame, grid])
+        side = W.VBox([self.evidence, self.continua]).add_class("ew-side")
+        parts = (
+            top, self.verdict, self.fibers, self.line_fit, side, self.spectrum, self.rivals, self.images,
+            self.matches, self.status,
+        )  # fmt: skip
+        super().__init__([self.frame, W.Box(parts).add_class("ew-grid")])
         self.add_class("ew-page")
         state.observe(self._address, ["detection", "choices"])
         self._address()

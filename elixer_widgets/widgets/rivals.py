@@ -29,22 +29,24 @@ def _tip(companion: Companion) -> str:
     return f"{companion.label}: {says}{limit}"
 
 
+def _names(companions: tuple[Companion, ...], status: str) -> str:
+    """The ions with this status, each once, without wavelengths."""
+    names = [companion.label.rsplit(" ", 1)[0] for companion in companions if companion.status == status]
+    return ", ".join(dict.fromkeys(names))
+
+
 def _companions(companions: tuple[Companion, ...]) -> str:
-    """How many companions were found, are missing, were not seen, lie outside; by name where it matters."""
+    """Two short lines: what decides by name (found, missing), the rest by count."""
     if not companions:
-        return "no companion lines"
-    found = [c.label for c in companions if c.status == "found"]
-    missing = [c.label for c in companions if c.status == "missing"]
-    parts = []
-    if found:
-        parts.append(f"{SIGNS['found']} {', '.join(found)}")
-    if missing:
-        parts.append(f"{SIGNS['missing']} {', '.join(missing)}")
+        return "<span>no companion lines</span>"
+    decide = [f"{SIGNS[s]} {s} {names}" for s in ("found", "missing") if (names := _names(companions, s))]
+    counts = []
     for status, word in (("not seen", "not seen"), ("out of range", "outside")):
         count = sum(c.status == status for c in companions)
         if count:
-            parts.append(f"{SIGNS[status]} {count} {word}")
-    return " ".join(f"<span>{escape(part)}</span>" for part in parts)
+            counts.append(f"{SIGNS[status]} {count} {word}")
+    lines = ["  ".join(decide), "  ".join(counts)]
+    return "".join(f"<span>{escape(line)}</span>" for line in lines if line)
 
 
 def card(rival: Rival, adopted: bool) -> str:

@@ -27,6 +27,10 @@ LABEL_ROWS = (0.985, 0.875)
 HEADROOM = 0.78
 
 MOST_LABELS = 32
+DECIDING = ("found", "missing")
+
+LINE_REACH = 8.0
+"""Å; half of what counts as the detected line when the flux axis is chosen."""
 
 NOTHING = np.array([np.nan, np.nan])
 
@@ -45,19 +49,29 @@ class Label:
 
 
 def line_labels(interpretation: Interpretation, low: float, high: float) -> list[Label]:
-    """The lines of the adopted hypothesis between `low` and `high` (Å), their texts kept from touching."""
-    lines = [(interpretation.measurements.line.center, interpretation.line_label)]
-    lines += [(c.wavelength, c.label) for c in interpretation.companions]
-    inside = sorted((w, t) for w, t in lines if t and np.isfinite(w) and low <= w <= high)[:MOST_LABELS]
+    """The lines of the adopted hypothesis between `low` and `high` (Å), their texts kept from touching.
+
+    The detected line and those that decide (found, or missing though expected) get their names first and may move
+    aside for each other; a line that says nothing keeps its mark but loses its name where there is no room.
+    """
+    main = interpretation.measurements.line
+    lines = [(0, main.center, interpretation.line_label)]
+    lines += [(1 if c.status in DECIDING else 2, c.wavelength, c.label) for c in interpretation.companions]
+    inside = sorted(line for line in lines if line[2] and np.isfinite(line[1]) and low <= line[1] <= high)
     letter = LETTER * (high - low)
-    ends = [low] * len(LABEL_ROWS)  # where the last text of each row ends
+    taken: list[list[tuple[float, float]]] = [[] for _ in LABEL_ROWS]
     labels = []
-    for wavelength, text in inside:
+    for rank, wavelength, text in inside[:MOST_LABELS]:
         half = letter * (len(text) + 1) / 2
-        row = next((r for r, end in enumerate(ends) if wavelength - half >= end), int(np.argmin(ends)))
-        place = float(min(max(wavelength, ends[row] + half), high - half))
-        ends[row] = place + half
-        labels.append(Label(text, float(wavelength), place, row))
+        shifts = (0.0,) if rank == 2 else (0.0, half, -half, 2 * half, -2 * half)
+        found = None
+        for shift, row in ((s, r) for s in shifts for r in range(len(LABEL_ROWS))):
+            place = float(np.clip(wavelength + shift, low + half, high - half))
+            if all(place + half <= begin or place - half >= end for begin, end in taken[row]):
+                found = Label(text, float(wavelength), place, row)
+                taken[row].append((place - half, place + half))
+                break
+        labels.append(found or Label("", float(wavelength), float(wavelength), len(LABEL_ROWS) - 1))
     return labels
 
 
@@ -71,8 +85,8 @@ def ticks(low: float, high: float, count: int) -> np.ndarray:
     return np.round(np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step, 12)
 
 
-def flux_range(spectrum: Spectrum) -> tuple[float, float]:
-    """Limits of the flux axis that neither a bad pixel nor the noisy blue end decides."""
+def flux_range(spectrum: Spectrum, wavelength: float = float("nan")) -> tuple[float, float]:
+    """Limits of the flux axis that show the line at `wavelength` (Å), and that no bad pixel elsewhere decides."""
     good = spectrum.flux[spectrum.good]
     if good.size == 0:
         return -1.0, 1.0
@@ -82,6 +96,9 @@ def flux_range(spectrum: Spectrum) -> tuple[float, float]:
     # a peak counts when two neighbouring samples share it, as a line's do and a bad pixel's do not
     paired = np.minimum(good[1:], good[:-1])
     peak = float(np.percentile(paired, 99.9)) if paired.size else float(high)
+    beside = spectrum.good & (np.abs(spectrum.wavelength - wavelength) <= LINE_REACH)
+    if np.any(beside):
+        peak = max(peak, float(np.max(spectrum.flux[beside])))
     bottom, top = min(low, 0.0) - noise, max(high, peak, noise) + noise
     return float(bottom), float(top)
 
@@ -184,7 +201,7 @@ class SpectrumPanel(Panel):
                     mark.x = mark.y = NOTHING
             return
         spectrum = detection.spectrum
-        bottom, top = flux_range(spectrum)
+        bottom, top = flux_range(spectrum, detection.wavelength)
         with self.y.hold_sync():
             self.y.min, self.y.max = bottom, bottom + (top - bottom) / HEADROOM
         self.axes[1].tick_values = ticks(bottom, top, 4)
@@ -251,10 +268,10 @@ class LineFitPanel(Panel):
             marks=[self.zero, self.errors, self.flux, self.model], axes=self.axes, fig_margin=margin,
             animation_duration=0, background_style={"fill": "white"},
         ).add_class("ew-plot")  # fmt: skip
-        rest_axes = _axes(self.x, self.left)
-        rest_axes[1].tick_values = np.array([-3.0, 0.0, 3.0])
+        self.rest_axes = _axes(self.x, self.left)
+        self.rest_axes[1].tick_values = np.array([-3.0, 0.0, 3.0])
         self.residual = bq.Figure(
-            marks=[self.rest_zero, self.rest], axes=rest_axes,
+            marks=[self.rest_zero, self.rest], axes=self.rest_axes,
             fig_margin={**margin, "bottom": 20}, animation_duration=0, background_style={"fill": "white"},
         ).add_class("ew-plot-low")  # fmt: skip
         self.title = Markup()
@@ -291,6 +308,7 @@ class LineFitPanel(Panel):
             self.x.min, self.x.max = low, high
             self.y.min, self.y.max = bottom - room, top + room
         self.axes[1].tick_values = ticks(bottom, top, 5)
+        self.rest_axes[0].tick_values = ticks(low, high, 7)
         curves = (
             (self.errors, bars(x, flux, error) if part.has_error else (NOTHING, NOTHING)),
             (self.flux, steps(x, flux)),

@@ -50,8 +50,8 @@ def flux(value: float, error: float = float("nan")) -> str:
     return f"{text} × 10{superscript}"
 
 
-def ratio(plae: PlaeRatio) -> str:
-    """P(LAE)/P(OII) and its 68 % interval, clipped as published."""
+def ratio(plae: PlaeRatio, interval: bool = True) -> str:
+    """P(LAE)/P(OII), with its 68 % interval if asked for, clipped as published."""
     if not isfinite(plae.value):
         return DASH
     low, high = RATIO_RANGE
@@ -65,7 +65,7 @@ def ratio(plae: PlaeRatio) -> str:
         return f"{clipped:.3g}"
 
     text = one(plae.value)
-    if isfinite(plae.low) and isfinite(plae.high) and one(plae.low) != one(plae.high):
+    if interval and isfinite(plae.low) and isfinite(plae.high) and one(plae.low) != one(plae.high):
         text += f" ({one(plae.low).lstrip('≤≥ ')} to {one(plae.high).lstrip('≤≥ ')})"
     return text
 

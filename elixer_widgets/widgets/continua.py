@@ -1,0 +1,62 @@
+"""The continuum under the line, from each source, and what each would make of P(LAE)/P(OII)."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from elixer_widgets.analysis import Interpretation
+from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.widgets import words
+from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.state import ExplorerState
+
+SHOWN = 6
+"""Rows; the heaviest sources. The combined one comes last and always."""
+
+
+def _row(estimate: ContinuumEstimate, ratio: str, share: str, css: str = "") -> str:
+    tip = estimate.note or (
+        f"{estimate.band} magnitude {estimate.magnitude:.2f}" if isfinite(estimate.magnitude) else ""
+    )
+    return (
+        f'<tr class="{css}" title="{escape(tip)}"><td>{escape(estimate.name)}</td>'
+        f"<td>{escape(words.continuum(estimate))}</td><td>{share}</td><td>{escape(ratio)}</td></tr>"
+    )
+
+
+def draw(interpretation: Interpretation) -> str:
+    """The table as HTML."""
+    ratios = {each.source: words.ratio(each, interval=False) for each in interpretation.plae_sources}
+    sources = interpretation.continuum_sources
+    total = sum(each.weight for each in sources if isfinite(each.weight))
+
+    def weight(each: ContinuumEstimate) -> float:
+        return each.weight / total if isfinite(each.weight) and total > 0 else 0.0
+
+    shown = sorted(sources, key=lambda each: -weight(each))[:SHOWN]
+    rows = "".join(
+        _row(each, ratios.get(each.name, words.DASH), words.percent(weight(each)) if weight(each) else "not used")
+        for each in shown
+    )
+    combined = _row(interpretation.continuum, words.ratio(interpretation.plae_poii, interval=False), "", "ew-best")
+    return (
+        '<table class="ew-table ew-names"><thead><tr><th>source</th><th>10⁻¹⁷ cgs/Å</th><th>weight</th>'
+        f"<th>P(LAE)/P(OII)</th></tr></thead><tbody>{rows}{combined}</tbody></table>"
+    )
+
+
+class Continua(Panel):
+    """Where the continuum under the line comes from."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        title = Markup(markup="<h3>Continuum <small>each source and its weight</small></h3>")
+        self.table = Markup()
+        super().__init__(state, "continua", (title, self.table))
+        self.watch(self._draw, "interpretation")
+
+    def _draw(self) -> None:
+        interpretation = self.state.interpretation
+        self.table.markup = (
+            '<div class="ew-none">not interpreted</div>' if interpretation is None else draw(interpretation)
+        )
