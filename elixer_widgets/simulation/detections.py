@@ -5,6 +5,7 @@ Nothing here knows the truth but the place to start from; all numbers come from 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,10 +130,12 @@ def detect(observation: Observation, x: float, y: float, wave: float, sigma: flo
     return fit(extract(observation.fibers, px, py, seeing), wave, sigma)
 
 
-def noise_peaks(observation: Observation, count: int, avoid: np.ndarray) -> list[tuple[float, float, float]]:
+def noise_peaks(
+    observation: Observation, count: int, avoid: np.ndarray, hot: Iterable[float] = ()
+) -> list[tuple[float, float, float]]:
     """The highest peaks of pure noise, as (x, y, wavelength): a blind search of the places without any object.
 
-    `avoid` (n, 2) holds IFU positions of all objects and faults.
+    `avoid` (n, 2) holds IFU positions of all objects and faults, `hot` the wavelengths (Å) of bad detector columns.
     """
     fibers = observation.fibers
     if count == 0:
@@ -164,6 +167,8 @@ def noise_peaks(observation: Observation, count: int, avoid: np.ndarray) -> list
     merit[:, (GRID < 3560.0) | (GRID > 5440.0)] = -np.inf
     for centre, _, width in optics.SKY_LINES:
         merit[:, np.abs(GRID - centre) < 4.0 * width] = -np.inf
+    for centre in hot:
+        merit[:, np.abs(GRID - centre) < 20.0] = -np.inf
     found: list[tuple[float, float, float]] = []
     peak = maximum_filter(merit, size=(1, 15)) == merit
     order = np.argsort(-np.where(peak, merit, -np.inf), axis=None)

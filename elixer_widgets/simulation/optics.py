@@ -7,7 +7,7 @@ they become right ascension and declination. Fluxes are 1e-17 erg/s/cmÂ² per 2 Ã
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -98,9 +98,9 @@ def _disc() -> tuple[np.ndarray, np.ndarray]:
     return (radius[:, None] * np.cos(angle)).ravel(), (radius[:, None] * np.sin(angle)).ravel()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _fraction_table(fwhm: float) -> tuple[np.ndarray, np.ndarray]:
-    distance = np.linspace(0.0, 12.0, 481)
+    distance = np.linspace(0.0, 12.0, 241)
     px, py = _disc()
     core = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
     r2 = (distance[:, None] - px) ** 2 + py**2
@@ -124,7 +124,7 @@ def fiber_fraction(distance: np.ndarray, fwhm: float) -> np.ndarray:
     array, shape of `distance`
         0 beyond 12 arcsec.
     """
-    table = _fraction_table(round(float(fwhm), 3))
+    table = _fraction_table(round(float(fwhm), 2))
     return np.interp(distance, *table, right=0.0)
 
 
@@ -158,7 +158,12 @@ class Detector:
 
     def gather(self, image: np.ndarray) -> np.ndarray:
         """The windows (11, 112, 1032) of all fibers in an image (1032, 1032)."""
-        return image.ravel()[self.rows * CCD + np.arange(CCD)]
+        return image.ravel().take(self.pixels)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """Flat indices (11, 112, 1032) of the windows' pixels."""
+        return self.rows * CCD + np.arange(CCD)
 
 
 def detector(rng: np.random.Generator) -> Detector:

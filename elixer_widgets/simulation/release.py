@@ -28,7 +28,7 @@ _PER_AMPLIFIER = 13  # detections on one amplifier before another one is observe
 _PIPELINE_CUT = 4.5  # signal-to-noise that a line needs to be kept, as in HDR5
 _SEPARATION = 4.6  # arcsec between objects
 
-# Survey, field name, centre (degrees), amplifiers, seeing: one deep, one in five bands, one shallow, one without images.
+# Survey, field name, centre (degrees), amplifiers, seeing: a deep one, five bands, a shallow one, one without images.
 _FIELDS = (
     ("hsc", "dex-spring", 187.41, 52.10, ("LL", "LU"), 1.62),
     ("cfhtls", "dex-spring", 212.87, 53.62, ("RL", "LL"), 1.78),
@@ -198,7 +198,9 @@ def _build(root: Path, n: int, seed: int, say: Progress) -> None:
         local = next(streams)
         _add_background(each, local)
         objects = [(c.source, c.x, c.y) for c in each.candidates if c.source.kind not in sky.INSTRUMENTAL]
-        observation = observe(each.plan, objects + each.background, each.faults, local)
+        # Galaxies too faint for a fiber to notice are only in the images.
+        bright = [item for item in each.background if item[0].magnitudes["g"] < 25.0]
+        observation = observe(each.plan, objects + bright, each.faults, local)
         each.observation = observation
         files.write_shot(tree, observation)
         # The pictures are on disk; what follows needs only the fibers.
@@ -261,7 +263,7 @@ def _place_fault(where: _Field, amp: str, source: Source, rng: np.random.Generat
     noise = float(optics.detection_noise(np.array(wave))) * optics.MEAN_CAPTURE * 2.1
     if source.kind == "sky":
         noise *= float(np.sqrt(optics.sky_brightness(np.array(wave)) / optics.sky_continuum(np.array(wave))))
-    low, high = {"cosmic": (9.0, 14.0), "chargetrap": (6.0, 9.0), "sky": (5.0, 8.0)}[source.kind]
+    low, high = {"cosmic": (9.0, 14.0), "chargetrap": (1.3, 2.2), "sky": (5.0, 8.0)}[source.kind]
     where.faults.append(Artifact(source.kind, amp, fiber, expnum, wave, noise * float(rng.uniform(low, high))))
     sigma = {"cosmic": 1.9, "chargetrap": 2.0, "sky": optics.LSF_SIGMA}[source.kind]
     source.main = (Emission(wave, sigma, 0.0),)
@@ -321,8 +323,9 @@ def _add_noise(fields: list[_Field], count: int) -> None:
         if each.observation is None:
             continue
         bright = [(x, y) for source, x, y in each.background if source.magnitudes["g"] < 25.0]
+        hot = [fault.wave for fault in each.faults if fault.kind == "chargetrap"]
         avoid = np.concatenate([each.taken(), np.array(bright).reshape(-1, 2)])
-        for x, y, wave in detections.noise_peaks(each.observation, 2 + count // len(fields), avoid):
+        for x, y, wave in detections.noise_peaks(each.observation, 8 + 2 * count // len(fields), avoid, hot):
             source = sky.draw("noise", 1, np.random.default_rng(0))[0]
             ra, dec = optics.to_sky(x, y, each.plan.ra, each.plan.dec, each.plan.pa)
             source.ra, source.dec = float(ra), float(dec)

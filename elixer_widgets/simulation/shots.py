@@ -203,9 +203,12 @@ def _expose(
     model = np.zeros((optics.FIBERS, GRID.size))
     for (source, sx, sy), flux in zip(sources, spectra, strict=True):
         share = optics.fiber_fraction(np.hypot(x - sx, y - sy), source_fwhm(source, plan.fwhm))
-        for fiber in np.flatnonzero(share > 1e-4):
-            signal[fiber] += share[fiber] * 2.0 * np.interp(wavelength[fiber], FINE_GRID, flux)
-            model[fiber] += share[fiber] * 2.0 * np.interp(GRID, FINE_GRID, flux)
+        lit = np.flatnonzero(share > 1e-4)
+        if not lit.size:
+            continue
+        model[lit] += share[lit, None] * 2.0 * np.interp(GRID, FINE_GRID, flux)
+        for each in lit:
+            signal[each] += share[each] * 2.0 * np.interp(wavelength[each], FINE_GRID, flux)
     sky = optics.sky_brightness(wavelength)
     object_image = device.spread(signal * scale)
     sky_image = device.spread(sky * scale)
@@ -256,13 +259,14 @@ def _extract(
     weighted = device.gather(noise * weight)
     norm = (device.profile**2 * windows).sum(axis=0)
     residual = (device.profile * weighted).sum(axis=0)
-    full = (device.profile**2 / device.gather(variance)).sum(axis=0)
-    usable = norm > 0.5 * full
+    seen = windows > 0
+    squared = device.profile**2
+    usable = (squared * seen).sum(axis=0) > 0.5 * squared.sum(axis=0)
     safe = np.where(usable, norm, 1.0)
     residual = np.where(usable, residual / safe, 0.0)
     error = np.where(usable, 1.0 / np.sqrt(safe), 0.0)
     chi2 = device.gather(noise**2 * weight).sum(axis=0) - residual**2 * norm
-    freedom = np.maximum((windows > 0).sum(axis=0) - 1, 1)
+    freedom = np.maximum(seen.sum(axis=0) - 1, 1)
     return residual.astype(float), error.astype(float), (chi2 / freedom).astype(np.float32)
 
 
@@ -311,7 +315,7 @@ def _spoil(
     fiber = fault.fibidx
     column, low, high = _trap_place(device, fault)
     row = int(np.rint(device.trace[fiber, column]))
-    counts = fault.strength * float(scale[fiber, column]) / 2.0 * 2.0
+    counts = fault.strength * float(scale[fiber, column])
     if fault.kind == "chargetrap":
         # A column that holds back charge: bright over many fibers, one and a half pixels wide.
         per_row = counts / (np.sqrt(2.0 * np.pi) * optics.PROFILE_SIGMA)

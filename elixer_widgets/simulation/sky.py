@@ -7,6 +7,8 @@ depend on the instrument, so their numbers are set by hand: see `mixture`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from elixer_widgets.classification import universe
@@ -63,6 +65,7 @@ _SHARE = {
 
 MINIMUM_SN = 5.0  # expected signal-to-noise of the weakest drawn line
 WAVE_RANGE = (3540.0, 5480.0)  # Å; where detected lines may lie
+_WAVE_CELL, _FLUX_CELL = 10.0, 0.05  # Å and ln flux: steps of the table from which lines are drawn
 _MINIMUM_EW = {"LAE": 3.0, "OII": 1.0}  # Å, rest frame: weaker lines drown in their own continuum
 
 # Relative to [O II]: Leung et al. 2017, ApJ 843, 130; [O III] 5007/4959 is set by atomic physics (Storey &
@@ -80,14 +83,15 @@ def line_flux_error(wave: np.ndarray | float, sigma: np.ndarray | float = 2.9) -
     return detection_noise(np.asarray(wave, float)) * np.sqrt(np.asarray(sigma) * np.sqrt(np.pi))
 
 
-def _density(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@lru_cache(maxsize=2)
+def _density(kind: universe.Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Wavelengths (Å), ln fluxes (1e-17), and emitters per steradian in each cell above the limit."""
-    wave = np.arange(WAVE_RANGE[0], WAVE_RANGE[1], 2.0)
-    log_flux = np.linspace(np.log(1.0), np.log(300.0), 200)
+    wave = np.arange(WAVE_RANGE[0], WAVE_RANGE[1], _WAVE_CELL) + 0.5 * _WAVE_CELL
+    log_flux = np.arange(np.log(2.0), np.log(300.0), _FLUX_CELL) + 0.5 * _FLUX_CELL
     flux = np.exp(log_flux)
     density = universe.number_density(kind, wave[:, None], flux[None, :] * 1e-17)
     density = np.where(flux[None, :] > MINIMUM_SN * line_flux_error(wave)[:, None], density, 0.0)
-    return wave, log_flux, density * 2.0 * (log_flux[1] - log_flux[0])
+    return wave, log_flux, density * _WAVE_CELL * _FLUX_CELL
 
 
 def natural_ratio() -> float:
@@ -121,10 +125,10 @@ def draw(kind: str, count: int, rng: np.random.Generator) -> list[Source]:
         wave, log_flux, density = _density(kind)
         cell = rng.choice(density.size, size=count, p=(density / density.sum()).ravel())
         i, j = np.unravel_index(cell, density.shape)
-        waves = wave[i] + rng.uniform(-1.0, 1.0, count)
-        fluxes = np.exp(log_flux[j] + rng.uniform(-0.5, 0.5, count) * (log_flux[1] - log_flux[0]))
+        waves = wave[i] + rng.uniform(-0.5, 0.5, count) * _WAVE_CELL
+        fluxes = np.exp(log_flux[j] + rng.uniform(-0.5, 0.5, count) * _FLUX_CELL)
         make = _lae if kind == "LAE" else _oii
-        made = [make(w, f, rng) for w, f in zip(waves, fluxes, strict=True)]
+        made = [make(float(w), float(f), rng) for w, f in zip(waves, fluxes, strict=True)]
     elif kind == "OIII":
         made = [_oiii_dwarf(rng) for _ in range(count)]
     elif kind.startswith("AGN_"):
@@ -250,7 +254,7 @@ def _star(kind: str, rng: np.random.Generator) -> Source:
     continuum = flux_density(magnitude, 4700.0) * blackbody(temperature) * absorption(features)
     source = Source(kind, "star", 0.0, continuum=continuum)
     # A pipeline takes a peak between absorption lines for an emission line.
-    inside = (CONTINUUM_GRID > 3800.0) & (CONTINUUM_GRID < WAVE_RANGE[1])
+    inside = (CONTINUUM_GRID > 3800.0) & (WAVE_RANGE[1] > CONTINUUM_GRID)
     smooth = np.convolve(np.pad(continuum, 15, "edge"), np.full(31, 1.0 / 31.0), "valid")
     peak = float(CONTINUUM_GRID[inside][np.argmax((continuum / smooth)[inside])])
     source.main = (Emission(peak, LSF_SIGMA, 0.0),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def emission(name: str, z: float, flux: float, sigma_v: float, shift: float = 0.
 
 
 def oii_doublet(z: float, flux: float, sigma_v: float, ratio: float) -> tuple[Emission, Emission]:
-    """[O II] 3726, 3729; `ratio` is 3729/3726, 1.5 at low density and 0.35 at high (Osterbrock & Ferland 2006, §5.6)."""
+    """[O II]; `ratio` is 3729/3726, 1.5 at low density, 0.35 at high (Osterbrock & Ferland 2006, section 5.6)."""
     return (
         emission("OII3726", z, flux / (1.0 + ratio), sigma_v),
         emission("OII3729", z, flux * ratio / (1.0 + ratio), sigma_v),
@@ -131,6 +132,7 @@ class Source:
         self.magnitudes = magnitudes(self.continuum, (*self.main, *self.lines))
 
 
+@lru_cache(maxsize=8)
 def response(band: str) -> np.ndarray:
     """Relative photon response of a band on `CONTINUUM_GRID`."""
     low, high = BANDS[band]
@@ -173,7 +175,7 @@ def intergalactic(z: float) -> np.ndarray:
     """
     absorber = CONTINUUM_GRID / REST["Lya"] - 1.0
     through = np.where(absorber < z, np.exp(-0.0018 * np.maximum(1.0 + absorber, 0.0) ** 3.92), 1.0)
-    return np.where(CONTINUUM_GRID < 912.0 * (1.0 + z), 0.05, through)
+    return np.where(912.0 * (1.0 + z) > CONTINUUM_GRID, 0.05, through)
 
 
 def absorption(features: Iterable[tuple[float, float, float]]) -> np.ndarray:
