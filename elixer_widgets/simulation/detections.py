@@ -162,7 +162,11 @@ def noise_peaks(
     kernel = np.exp(-0.5 * (offsets / optics.LSF_SIGMA) ** 2)
     signal = _smooth(share @ (fibers.flux * inverse).astype(np.float32), kernel)
     norm = _smooth((share**2) @ inverse.astype(np.float32), kernel**2)
-    merit = signal / np.sqrt(norm + 1e-12)
+    root = np.sqrt(norm + 1e-12)
+    merit = signal / root
+    # Where the wings of stars and galaxies reach, a peak would not be noise alone.
+    lit = _smooth(share @ (np.abs(fibers.model) * inverse).astype(np.float32), kernel) / root
+    merit[lit > 0.5] = -np.inf
     merit[share.sum(axis=1) < 0.75] = -np.inf
     merit[:, (GRID < 3560.0) | (GRID > 5440.0)] = -np.inf
     for centre, _, width in optics.SKY_LINES:

@@ -16,7 +16,7 @@ from astropy.table import Table
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import layout
 from elixer_widgets.simulation import detections, files, imaging, optics, sky
-from elixer_widgets.simulation.shots import Artifact, Observation, ShotPlan, observe
+from elixer_widgets.simulation.shots import Artifact, Observation, ShotPlan, observe, source_fwhm
 from elixer_widgets.simulation.spectra import Emission, Source, moments
 
 RELEASE = "hdr5"
@@ -322,10 +322,8 @@ def _add_noise(fields: list[_Field], count: int) -> None:
     for each in fields if count else ():
         if each.observation is None:
             continue
-        bright = [(x, y) for source, x, y in each.background if source.magnitudes["g"] < 25.0]
         hot = [fault.wave for fault in each.faults if fault.kind == "chargetrap"]
-        avoid = np.concatenate([each.taken(), np.array(bright).reshape(-1, 2)])
-        for x, y, wave in detections.noise_peaks(each.observation, 8 + 2 * count // len(fields), avoid, hot):
+        for x, y, wave in detections.noise_peaks(each.observation, 8 + 2 * count // len(fields), each.taken(), hot):
             source = sky.draw("noise", 1, np.random.default_rng(0))[0]
             ra, dec = optics.to_sky(x, y, each.plan.ra, each.plan.dec, each.plan.pa)
             source.ra, source.dec = float(ra), float(dec)
@@ -404,6 +402,7 @@ _TRUTH_COLUMNS = {
     "mag_g": ("mag", "AB magnitude in g, line included"),
     "mag_r": ("mag", "AB magnitude in r"),
     "sn": ("", "signal-to-noise that the simulated pipeline recorded"),
+    "captured": ("", "share of the flux that extraction as a point source at the recorded position catches"),
     "half_light": ("arcsec", "half-light radius of the object"),
     "survey": ("", "imaging of the field"),
 }
@@ -430,6 +429,18 @@ def _truth(each: _Field, candidate: _Candidate, detectid: int) -> dict[str, obje
         "mag_g": source.magnitudes.get("g", float("nan")),
         "mag_r": source.magnitudes.get("r", float("nan")),
         "sn": found.sn if found is not None else float("nan"),
+        "captured": _captured(each, candidate),
         "half_light": source.half_light,
         "survey": each.plan.survey,
     }
+
+
+def _captured(each: _Field, candidate: _Candidate) -> float:
+    """The share of a source's light that its extraction recovers, noise apart; NaN for what is no object."""
+    found, observation = candidate.found, each.observation
+    if found is None or observation is None or candidate.source.kind in sky.INSTRUMENTAL:
+        return float("nan")
+    fibers = observation.fibers
+    distance = np.hypot(fibers.x[found.members] - candidate.x, fibers.y[found.members] - candidate.y)
+    share = optics.fiber_fraction(distance, source_fwhm(candidate.source, each.plan.fwhm))
+    return float((share * found.weights).sum() / (found.weights**2).sum())
