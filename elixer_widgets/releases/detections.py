@@ -173,13 +173,12 @@ class DetectionFile:
         correction = values.get("apcor")
         if correction is not None and not np.any(correction > 0):
             correction = None  # a column that was never filled
-        return Spectrum(
-            wavelength,
-            np.asarray(values["spec1d"], float) / scale,
-            np.asarray(values["spec1d_err"], float) / scale * noise,
-            HETDEX_LSF_SIGMA,
-            correction,
-        )
+        flux = np.asarray(values["spec1d"], float) / scale
+        error = np.asarray(values["spec1d_err"], float) / scale * noise
+        try:
+            return Spectrum(wavelength, flux, error, HETDEX_LSF_SIGMA, correction)
+        except DataError as fault:
+            raise DataError(f"{self.path}: detection {detectid} is damaged: {fault}") from fault
 
     def _fibers(self, file: h5py.File, detectid: int, entry: np.void) -> tuple[tuple[Fiber, ...], str]:
         """The fibers of a detection by descending weight, or why there are none."""

@@ -72,7 +72,7 @@ def _file_release(path: Path, fallback: str) -> str:
 
 
 def _release_name(directory: Path, files: tuple[Path, ...]) -> str:
-    if any(path.name == f"detect_{directory.name}.h5" for path in files):
+    if np.isfinite(release_number(directory.name)):
         return directory.name
     surveys = sorted((directory / "survey").glob("survey_*.h5"))
     if len(surveys) == 1:
@@ -158,11 +158,8 @@ class HdrRelease(Release):
 
     def _from_detect_index(self) -> dict[str, np.ndarray] | None:
         """The columns from the detect index; None unless it lists just the detections of the files at hand."""
-        names = [f"detect_index_{self.name}.h5"]
-        places = [self.tree.path / folder / name for folder in ("survey", "detect") for name in names]
-        for path in places:
-            if not path.is_file():
-                continue
+        folders = [self.tree.path / name for name in ("survey", "detect")]
+        for path in [path for folder in folders for path in sorted(folder.glob("detect_index_*.h5"))]:
             with open_h5(path) as file:
                 table = Table.of(file, path, "/DetectIndex", INDEX_COLUMNS)
                 columns = table.columns((*INDEX_COLUMNS, "survey"))
@@ -304,7 +301,7 @@ class HdrRelease(Release):
         if shot is None:
             return tuple(None for _ in detection.fibers)
         correction = next((item.correction for item in self.files if item.name == detection.release), None)
-        return shot.spectra(detection.fibers, correction)
+        return shot.spectra(detection.fibers, detection.release, correction)
 
     def _shot_file(self, detection: Detection) -> tuple[ShotFile | None, str]:
         if detection.shot is None:

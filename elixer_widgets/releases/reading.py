@@ -18,6 +18,7 @@ import numpy as np
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import pytables
+from elixer_widgets.releases.layout import text
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WIDE_ROW = 2**13  # bytes; from here on a row is read column by column
@@ -48,9 +49,19 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
         # A lock on a shared, read-only disk fails or keeps others out; a reader needs none.
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except OSError as error:
-        reason = str(error).split("(")[-1].rstrip(")") or "unknown fault"
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        # h5py raises any of these on damaged files; what our own code raises passes as it is.
+        if isinstance(error, DataError) or not (isinstance(error, OSError) or _raised_in_h5py(error)):
+            raise
+        reason = str(error).split("(")[-1].rstrip(")'\"") or type(error).__name__
         raise DataError(f"{path}: not a whole HDF5 file ({reason}); copy it again") from error
+
+
+def _raised_in_h5py(error: BaseException) -> bool:
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and "h5py" in Path(place.tb_frame.f_code.co_filename).parts
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Table:
         """
         item = file.get(name)
         if not isinstance(item, h5py.Dataset) or item.dtype.names is None or item.ndim != 1:
-            held = ", ".join(sorted(key for key in file if not key.startswith("_i_"))[:8]) or "nothing"
+            held = ", ".join(sorted(key for key in map(text, file) if not key.startswith("_i_"))[:8]) or "nothing"
             raise DataError(
                 f"{path}: has no table {name} (it holds {held}); give a file with the layout of a HETDEX release"
             )

@@ -20,7 +20,7 @@ from elixer_widgets.detection import (
     Shot,
     Spectrum,
 )
-from elixer_widgets.releases.corrections import WavelengthCorrection
+from elixer_widgets.releases.corrections import WavelengthCorrection, edge_noise
 from elixer_widgets.releases.layout import (
     CCD_SIZE,
     FLIPPED_FLATS,
@@ -64,7 +64,6 @@ def read_shot(entry: np.void) -> Shot:
         response_4540=number("response_4540", 0.0),
         dither_norm=max(relative) / min(relative) if relative else NAN,
         exposure_times=positive("exptime"),
-        depth_g=number("fluxlimit_g", 0.0),
     )
 
 
@@ -135,9 +134,13 @@ class ShotFile:
     # --------------------------------------------------------------------------------- fiber spectra
 
     def spectra(
-        self, fibers: Sequence[Fiber], correction: WavelengthCorrection | None = None
+        self, fibers: Sequence[Fiber], release: str = "", correction: WavelengthCorrection | None = None
     ) -> tuple[Spectrum | None, ...]:
-        """The calibrated spectrum of each fiber, or None; 1e-17 erg/s/cm²/Å, error 0 where masked."""
+        """The calibrated spectrum of each fiber, or None; 1e-17 erg/s/cm²/Å, error 0 where masked.
+
+        The noise of fibers at the edge of an amplifier is raised for `release` HDR3. For later releases it would be
+        for some shots, by a list that is not part of a release: there it stays as stored.
+        """
         with open_h5(self.path) as file:
             if _absent(file, self.path, {"/Data/Fibers": ("calfib", "calfibe")}):
                 return tuple(None for _ in fibers)
@@ -146,7 +149,8 @@ class ShotFile:
             found: list[Spectrum | None] = []
             for fiber in fibers:
                 row = finder.row(fiber)
-                found.append(None if row is None else _spectrum(table, row, correction))
+                noise = edge_noise(release, fiber.amp, fiber.fibnum)
+                found.append(None if row is None else _spectrum(table, row, noise, correction))
         return tuple(found)
 
 
@@ -160,7 +164,7 @@ def _absent(file: h5py.File, path: Path, needed: dict[str, tuple[str, ...]]) -> 
     return ""
 
 
-def _spectrum(table: Table, row: int, correction: WavelengthCorrection | None) -> Spectrum | None:
+def _spectrum(table: Table, row: int, noise: float, correction: WavelengthCorrection | None) -> Spectrum | None:
     values = table.values(row, ("calfib", "calfibe"))
     if values["calfib"].shape != (WAVELENGTH_COUNT,):
         return None
@@ -169,7 +173,7 @@ def _spectrum(table: Table, row: int, correction: WavelengthCorrection | None) -
     return Spectrum(
         grid,
         np.asarray(values["calfib"], float) / scale,
-        np.asarray(values["calfibe"], float) / scale,
+        np.asarray(values["calfibe"], float) / scale * noise,
         HETDEX_LSF_SIGMA,
     )
 
