@@ -122,7 +122,7 @@ class ShotFile:
                     continue
                 place = _place(fiber_table.values(row, ("wavelength", "trace", "chi2")), wavelength)
                 if place is None:
-                    reasons.append(f"the fiber {fiber.fiber_id} has no wavelength solution")
+                    reasons.append(f"the fiber {fiber.fiber_id} has no wavelength solution or trace")
                     continue
                 fiber = replace(fiber, chi2=place.chi2) if np.isfinite(place.chi2) else fiber
                 cutouts.append(_cutout(image_table, image_row, fiber, place, flats))
@@ -247,17 +247,12 @@ def _place(values: dict[str, np.ndarray], wavelength: float) -> _PlaceOnCcd | No
     solution = np.asarray(values["wavelength"], float)
     trace = np.asarray(values["trace"], float)
     pixels = np.arange(solution.size, dtype=float)
-    good = np.isfinite(solution)
-    if (
-        solution.size < 2
-        or solution.shape != trace.shape
-        or not np.all(good)
-        or np.any(np.diff(solution) <= 0)
-        or not np.any(np.isfinite(trace))
-    ):
+    traced = np.isfinite(trace) & (np.abs(trace) <= 2 * CCD_SIZE)
+    rising = solution.size > 1 and np.all(np.isfinite(solution)) and np.all(np.diff(solution) > 0)
+    if not rising or solution.shape != trace.shape or not np.any(traced):
         return None
     column = float(np.interp(wavelength, solution, pixels))
-    line = float(np.interp(column, pixels, np.nan_to_num(trace)))
+    line = float(np.interp(column, pixels[traced], trace[traced]))
     x, y = round(column), round(line)
     chi2 = NAN
     if "chi2" in values:

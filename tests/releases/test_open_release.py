@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import HdrRelease, layout, open_release, pytables
 from elixer_widgets.releases.positions import within
-from tests.releases.trees import Tree
+from tests.releases.trees import IDS, Tree
 
 
 def _one_sentence(error: pytest.ExceptionInfo[DataError], *words: str) -> None:
@@ -146,20 +146,70 @@ def test_true_distances_everywhere(ra: float, dec: float, angle: float, radius: 
     assert within(ra, dec, max(radius - 1e-6, 0.0), ras, decs).tolist() == []
 
 
+# ------------------------------------------------------------------------------------- damaged bytes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_bytes_are_reported_or_harmless(bare: Tree, seed: int) -> None:
+    """Bytes changed at random, many of them in the records of HDF5 itself: a DataError or a reading, no other end."""
+    random = np.random.default_rng(seed)
+    path = bare.tree.detect_file
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    reported = 0
+    for _ in range(25):
+        damaged = whole.copy()
+        places = np.concatenate((random.integers(0, 6000, 8), random.choice(np.flatnonzero(whole), 8)))
+        damaged[places] = random.integers(0, 256, places.size)
+        path.write_bytes(damaged.tobytes())
+        try:
+            release = open_release(bare.root)
+            release.index()
+            for detectid in IDS:
+                release.detection(detectid)
+        except DataError as error:
+            reported += 1
+            assert str(path) in str(error)
+    assert reported > 0
+
+
 # -------------------------------------------------------------------------------------- the simulation
 
 
-def test_simulated_release(simulated: Path) -> None:
-    """The simulation writes the real layout: the same reader opens it, and finds everything in it."""
-    release = open_release(simulated)
+def test_simulated_release(simulated: Path, tmp_path: Path) -> None:
+    """The simulation writes the real layout: the same reader opens it, and finds everything without the truth."""
+    hidden = 0
+    for child in simulated.iterdir():
+        if "truth" in child.name:
+            (tmp_path / child.name).mkdir()  # whoever opens it as a file fails
+            hidden += 1
+        else:
+            (tmp_path / child.name).symlink_to(child)
+    assert hidden > 0
+    release = open_release(tmp_path)
     assert isinstance(release, HdrRelease) and len(release) >= 24
-    for detectid in release.detectids()[:4]:
+    grid = layout.wavelength_grid()
+    for detectid in release.detectids()[:6]:
         detection = release.detection(detectid)
-        assert detection.fibers and detection.spectrum.has_error
+        assert np.array_equal(detection.spectrum.wavelength, grid)
+        assert detection.fibers and detection.spectrum.has_error and "shot" not in detection.not_available
         assert sum(fiber.weight for fiber in detection.fibers) == pytest.approx(1.0)
-        assert release.search(detection.ra, detection.dec, 0.5)[0] in release.detectids()
+        assert detectid in release.search(detection.ra, detection.dec, 0.5)
         images = detection.fiber_images
         assert images.reason == "" and len(images.cutouts) == len(detection.fibers)
         assert images.cutouts[0].pixel_flat is not None and images.ccd is not None
-        assert all(spectrum is not None for spectrum in detection.fiber_spectra)
         assert np.abs(images.cutouts[0].wavelength[24] - detection.wavelength) < 1.1  # half a pixel
+        assert all(spectrum is not None for spectrum in detection.fiber_spectra)
+        assert detection.imaging.cutouts or detection.imaging.notes
+
+
+def test_pytables_reads_the_simulated_detection_file(simulated: Path) -> None:
+    tables = pytest.importorskip("tables")
+    release = open_release(simulated)
+    assert isinstance(release, HdrRelease)
+    with tables.open_file(release.tree.detect_file) as file:
+        for detectid in release.detectids()[:3]:
+            asked = {"key": int(detectid)}
+            assert file.root.Detections.will_query_use_indexing("detectid == key", asked)
+            row = file.root.Spectra.read_where("detectid == key", asked)
+            spectrum = release.detection(detectid).spectrum
+            assert np.allclose(row["spec1d"][0] / 2, spectrum.flux, rtol=1e-6)

@@ -185,6 +185,20 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path, table: str, drop: str 
     assert images.cutouts == () and words in images.reason and str(path) in images.reason
 
 
+def test_fibers_without_a_wavelength_solution_or_a_trace(tmp_path: Path, images: FiberImages) -> None:
+    made = write_tree(tmp_path / "r")
+    with h5py.File(made.tree.shot_file(trees.SHOTID), "a") as file:
+        rows = file["Data/Fibers"][:]
+        rows["wavelength"][(rows["fibnum"] == 30)] = 0.0
+        rows["trace"][(rows["fibnum"] == 1)] = np.nan
+        rows["trace"][(rows["fibnum"] == 31), 480:560:2] = np.nan  # holes in a trace are bridged
+        file["Data/Fibers"][:] = rows
+    again = open_release(made.root).detection(IDS[0]).fiber_images
+    assert [cutout.fiber.fibnum for cutout in again.cutouts] == [31]
+    assert (again.cutouts[0].x, again.cutouts[0].y) == (images.cutouts[0].x, images.cutouts[0].y)
+    assert "no wavelength solution" in again.reason
+
+
 def test_a_fiber_that_the_shot_does_not_have(tmp_path: Path) -> None:
     made = write_tree(tmp_path / "r")
     with h5py.File(made.tree.detect_file, "a") as file:
