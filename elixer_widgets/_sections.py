@@ -18,6 +18,13 @@ from elixer_widgets.detection import DataError
 # What astropy raises for files that are not FITS, cut short, or broken inside a compressed tile.
 _BROKEN = (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, RuntimeError, zlib.error, fits.VerifyError)
 
+# What is kept of a header: exposure and the zero points of the surveys. Some headers have ten thousand cards.
+KEYWORDS = (
+    *("EXPTIME", "FILTER", "BUNIT"),
+    *("FLUXMAG0", "MZP_AB", "PHOTZP", "MAGZERO", "MAGZPT"),
+    *("PHOTFLAM", "PHOTPLAM", "PHOTZPT", "PHOTMJSR", "PIXAR_SR"),
+)
+
 # A block of exact zeros this large (fraction of the cutout) in a floating-point image is padding, not sky.
 _PADDING_FRACTION = 0.01
 
@@ -26,7 +33,8 @@ _PADDING_FRACTION = 0.01
 class ImagePlane:
     """Where one image lies in one file: known from headers alone.
 
-    `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `keywords` the header's values.
+    `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `keywords` the header's values of
+    `KEYWORDS`.
     """
 
     path: str
@@ -88,11 +96,11 @@ def _plane(
             return None
     if not np.isfinite(scale) or scale <= 0 or wcs.naxis != 2:
         return None
-    keywords = {
-        str(card.keyword): card.value
-        for card in (*primary.cards, *header.cards)
-        if card.keyword not in ("COMMENT", "HISTORY", "") and isinstance(card.value, int | float | str)
-    }
+    keywords = {}
+    for name in KEYWORDS:
+        value = header.get(name, primary.get(name))
+        if isinstance(value, int | float | str):
+            keywords[name] = value
     return ImagePlane(
         path=path,
         hdu=index,
@@ -151,6 +159,12 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
     )
 
 
+def _squeezed(path: str) -> bool:
+    """Whether the whole file is compressed (gzip, bzip2, xz): it can only be read from its beginning, so at once."""
+    with open(path, "rb") as file:
+        return file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
+
+
 def read_section(plane: ImagePlane, position: tuple[float, float], size: float) -> tuple[np.ndarray, WCS, str]:
     """Read a square around a position, in native pixels.
 
@@ -199,7 +213,9 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
             # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
             with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
                 where = (0,) * plane.degenerate + (slice(ya, yb), slice(xa, xb))
-                inside = np.array(hdus[plane.hdu].section[where], dtype=np.float32)
+                image = hdus[plane.hdu]
+                source = image.data if _squeezed(plane.path) else image.section
+                inside = np.array(source[where], dtype=np.float32)
     except _BROKEN as error:
         raise DataError(
             f"{plane.path}: rows {ya} to {yb} cannot be read ({error!s:.80}); "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elixer_widgets.detection import NAN, CatalogObject, DataError, Imaging
+from elixer_widgets.detection import NAN, CatalogObject, DataError, Imaging, Magnitude
 
 # Which band stands for an object's brightness: g first, since HETDEX spectra lie in it, then what is nearest to it.
 BAND_ORDER = ("g", "F475W", "V", "r", "F606W", "R", "i", "F775W", "F814W", "u", "z", "y")
@@ -38,6 +39,14 @@ class Match:
     selected: bool = False
 
 
+# Semi-axes in catalogues are those of half the light or of second moments; an exponential disc has 85 % of its light
+# within twice its half-light ellipse, which is taken to be covered by it.
+COVERING = 2.0
+
+# Positions of one object in two catalogues differ by less, arcsec.
+SAME_OBJECT = 0.5
+
+
 def separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
     """True angle between two positions in degrees, in arcsec (haversine, exact at small and large angles)."""
     a1, d1, a2, d2 = np.radians((ra1, dec1, ra2, dec2))
@@ -64,8 +73,10 @@ def chance_probability(distance: float, density: float) -> float:
 
 def _density(imaging: Imaging, catalog: str, mag: float) -> float:
     """Objects brighter than `mag` per square arcsec, from the catalogue's own counts where they reach."""
-    known = imaging.surface_density.get(catalog)
-    if known is not None:
+    for name in catalog.split(", "):
+        known = imaging.surface_density.get(name)
+        if known is None:
+            continue
         mags, density = (np.asarray(array, dtype=float) for array in known)
         # Below the first object counted and beyond the last, the catalogue says nothing.
         if mags.size > 1 and mags[0] <= mag <= mags[-1]:
@@ -97,30 +108,86 @@ def _covering(target: CatalogObject, ra: float, dec: float) -> float:
     angle = target.position_angle if np.isfinite(target.position_angle) else 0.0
     minor = target.minor if np.isfinite(target.position_angle) else target.major
     reach = elliptical_distance(target.ra, target.dec, target.major, minor, angle, (ra, dec))
-    return reach if reach <= 1.0 else np.inf
+    return reach if reach <= COVERING else np.inf
+
+
+def _standing(target: CatalogObject) -> Magnitude | None:
+    """The magnitude that stands for an object: measured before limits, by `BAND_ORDER`, then any."""
+    rank = {band: i for i, band in enumerate(BAND_ORDER)}
+    known = [m for m in target.magnitudes if np.isfinite(m.value)]
+    return min(known, key=lambda m: (m.is_limit, rank.get(m.band, len(rank))), default=None)
 
 
 def _match(imaging: Imaging, target: CatalogObject, ra: float, dec: float, distance: float, reach: float) -> Match:
     """One object with its chance probability; an extended one is as near as its ellipse makes it."""
-    magnitude = target.magnitude(*BAND_ORDER)
-    if magnitude is None or magnitude.is_limit:
-        measured = [m for m in target.magnitudes if np.isfinite(m.value) and not m.is_limit]
-        magnitude = measured[0] if measured else magnitude
+    magnitude = _standing(target)
     chance = NAN
     if magnitude is not None and not magnitude.is_limit:
         effective = distance
-        if reach <= 1.0:
+        if reach <= COVERING:
             # The ellipse through the position, as a circle of the same area, if that is the smaller.
             effective = min(distance, reach * float(np.sqrt(target.major * target.minor)))
         chance = chance_probability(effective, _density(imaging, target.catalog, magnitude.value))
     return Match(target, 0, distance, chance, magnitude.band if magnitude is not None else "")
 
 
+def _merge(objects: Iterable[CatalogObject]) -> list[CatalogObject]:
+    """One object where several catalogues have the same one.
+
+    Two catalogues mean the same object if each is the other's nearest, within `SAME_OBJECT`. The position, shape and
+    redshifts come from the first catalogue that has them, magnitudes from all, the surest first.
+    """
+    merged: list[CatalogObject] = []
+    by_catalog: dict[str, list[CatalogObject]] = {}
+    for target in objects:
+        by_catalog.setdefault(target.catalog, []).append(target)
+    for own in by_catalog.values():
+        pairs = _mutual(merged, own)
+        merged.extend(target for i, target in enumerate(own) if i not in pairs)
+        for i, j in pairs.items():
+            merged[j] = _joined(merged[j], own[i])
+    return merged
+
+
+def _mutual(first: list[CatalogObject], second: list[CatalogObject]) -> dict[int, int]:
+    """Index in `second` to index in `first` of objects that are each other's nearest."""
+    if not first or not second:
+        return {}
+    distance = np.array([[separation(a.ra, a.dec, b.ra, b.dec) for b in first] for a in second])
+    nearest, back = distance.argmin(axis=1), distance.argmin(axis=0)
+    return {i: int(j) for i, j in enumerate(nearest) if back[j] == i and distance[i, j] <= SAME_OBJECT}
+
+
+def _certainty(magnitude: Magnitude) -> tuple[bool, float]:
+    """Sorts measured magnitudes before limits, small errors before large."""
+    return magnitude.is_limit, magnitude.error if np.isfinite(magnitude.error) else np.inf
+
+
+def _joined(one: CatalogObject, other: CatalogObject) -> CatalogObject:
+    """`one` with what only `other` knows."""
+    shaped = one if np.isfinite(one.major) else other
+    photo = one if np.isfinite(one.photo_z) else other
+    return replace(
+        one,
+        catalog=f"{one.catalog}, {other.catalog}",
+        magnitudes=tuple(sorted(one.magnitudes + other.magnitudes, key=_certainty)),
+        spec_z=one.spec_z if np.isfinite(one.spec_z) else other.spec_z,
+        photo_z=photo.photo_z,
+        photo_z_low=photo.photo_z_low,
+        photo_z_high=photo.photo_z_high,
+        photo_z_pdf=one.photo_z_pdf if one.photo_z_pdf is not None else other.photo_z_pdf,
+        major=shaped.major,
+        minor=shaped.minor,
+        position_angle=shaped.position_angle,
+    )
+
+
 def find_matches(imaging: Imaging, ra: float, dec: float, radius: float = 3.0) -> tuple[Match, ...]:
     """Catalogue objects within `radius` arcsec, best first.
 
-    The best is the one least likely to lie there by chance. An object whose ellipse covers the position is a match at
-    any distance of its centre. Objects without a usable magnitude come last, by distance.
+    The best is the one least likely to lie there by chance. An object whose ellipse, drawn at twice its semi-axes,
+    covers the position is a match at any distance of its centre. The same object in several catalogues is one match.
+    Objects without a usable magnitude come last, by distance.
 
     Parameters
     ----------
@@ -145,10 +212,10 @@ def find_matches(imaging: Imaging, ra: float, dec: float, radius: float = 3.0) -
     if not (np.isfinite(radius) and radius >= 0):
         raise DataError(f"counterparts: a radius of {radius} cannot be searched; give arcsec")
     found = []
-    for target in imaging.objects:
+    for target in _merge(imaging.objects):
         distance = separation(ra, dec, target.ra, target.dec)
         reach = _covering(target, ra, dec)
-        if distance <= radius or reach <= 1.0:
+        if distance <= radius or reach <= COVERING:
             found.append(_match(imaging, target, ra, dec, distance, reach))
     found.sort(key=lambda m: (m.chance if np.isfinite(m.chance) else np.inf, m.separation))
     return tuple(replace(m, rank=rank, selected=rank == 1) for rank, m in enumerate(found, start=1))
