@@ -19,6 +19,7 @@ from elixer_widgets.reports.layout import DPI, HEIGHT, WIDTH, Box
 
 SMALLEST_TYPE = 7.0  # points; smaller letters cannot be read in print
 FONTS = {"sans": "DejaVu Sans", "mono": "DejaVu Sans Mono"}  # both come with matplotlib
+HALF_HEIGHT = 0.36  # half the height of a capital letter in units of the type's size
 MONO_ADVANCE = 0.602  # width of one character of DejaVu Sans Mono in units of its size
 PIXELS_PER_POINT = DPI / 72.0
 FORMATS = {".pdf": "pdf", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -77,6 +78,9 @@ class Canvas:
         """Write `text` at page pixel (x, y)."""
         from matplotlib.text import Text
 
+        if vertical == "center" and not rotation and "\n" not in text:
+            # centred by its own extent, each word would sit at another height than its neighbours
+            y, vertical = y + HALF_HEIGHT * max(size, SMALLEST_TYPE) * PIXELS_PER_POINT, "baseline"
         artist = Text(
             x,
             y,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, Panel, wrap
-from elixer_widgets.reports.colors import GREEN, GREY, TARGET_COLORS, VERMILLION
+from elixer_widgets.reports.colors import GREEN, GREY, TARGET_COLORS, VERMILLION, identity_color
 from elixer_widgets.reports.derived import from_match, redshift_as, rest_width
-from elixer_widgets.reports.wording import finite, magnitude, plae, shorten, width
+from elixer_widgets.reports.wording import chance, finite, magnitude, plae, shorten, width
 
 ROWS = (
     "Catalogue",
@@ -32,7 +33,6 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
     """The entries of one counterpart, in the order of `ROWS`."""
     thing = match.object
     name = f"{thing.catalog} {thing.identifier}".strip() + (" (adopted)" if match.selected else "")
-    chance = f"{match.chance:.3f}" if finite(match.chance) else "N/A"
     photo = "N/A"
     if finite(thing.photo_z):
         photo = f"{thing.photo_z:.4g}"
@@ -50,7 +50,7 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
     return [
         name,
         f'{match.separation:.2f}"' if finite(match.separation) else "N/A",
-        chance,
+        chance(match.chance),
         f"{thing.ra:.6f}, {thing.dec:.6f}",
         f"{thing.spec_z:.4f} (circle)" if finite(thing.spec_z) else "N/A",
         photo,
@@ -77,7 +77,7 @@ def draw_counterparts(canvas: Canvas, interpretation: Interpretation) -> None:
         canvas.text(
             box.left,
             box.top + 20,
-            "\n".join(wrap(nothing_found(interpretation), 100)),
+            "\n".join(wrap(nothing_found(interpretation), 52)),
             11,
             family="mono",
             vertical="top",
@@ -135,4 +135,11 @@ def draw_photo_z(canvas: Canvas, interpretation: Interpretation) -> None:
     middle = left + 54 + 16 * 8.5 * PIXELS_PER_POINT * 0.62
     canvas.lines([[(middle, y), (middle + 46, y)]], VERMILLION, 1.6, dashes=(0, (5, 3)))
     canvas.text(middle + 54, y, f"Lyα z {lya:.4f}", 8.5)
-    canvas.text(box.right, y, "each curve scaled to 1", 7.5, align="right", color=GREY)
+    adopted = interpretation.identity
+    if finite(interpretation.redshift) and adopted not in ("Lya", "OII"):
+        right = middle + 54 + 16 * 8.5 * PIXELS_PER_POINT * 0.62
+        panel.verticals([interpretation.redshift], identity_color(adopted), 1.6, dashes=(0, (1, 2)))
+        canvas.lines([[(right, y), (right + 46, y)]], identity_color(adopted), 1.6, dashes=(0, (1, 2)))
+        canvas.text(right + 54, y, f"{LABELS.get(adopted, adopted)} z {interpretation.redshift:.4f}", 8.5)
+    said = (["curves scaled to 1"] if curves else []) + (["circle: spec z"] if specs else [])
+    canvas.text(box.right, box.bottom + 78, ", ".join(said), 7.5, align="right", color=GREY)

@@ -1,4 +1,4 @@
-"""Why: what each piece of evidence adds, drawn where the imaging row has room."""
+"""Why: what each piece of evidence adds, drawn where the page has room."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, wrap
 from elixer_widgets.reports.colors import GREY, ORANGE, SKY
 from elixer_widgets.reports.layout import Box, cutout_box
+from elixer_widgets.reports.wording import signed
 
-LEAST_SLOTS = 2
-FULL_BAR = 5.0  # natural log odds that fill half of the bar's room
+FULL_BAR = 8.0  # natural log odds that fill half of the bar's room
+NAMES_WIDTH, BAR_WIDTH, NUMBER_WIDTH = 215.0, 200.0, 75.0
+SLOTS = len(layout.CUTOUT_LEFTS)
 
 
 def posterior_words(interpretation: Interpretation, most: int = 5) -> str:
@@ -19,37 +21,58 @@ def posterior_words(interpretation: Interpretation, most: int = 5) -> str:
     return ",  ".join(f"{LABELS.get(name, name)} {100 * value:.1f} %" for name, value in ranked if value >= 5e-4)
 
 
-def draw_evidence(canvas: Canvas, interpretation: Interpretation, slot: int) -> None:
-    """Draw the evidence over the free slots from `slot` on; nothing if fewer than two are free."""
-    if len(layout.CUTOUT_LEFTS) - slot < LEAST_SLOTS:
-        return
-    first, last = cutout_box(slot), cutout_box(len(layout.CUTOUT_LEFTS) - 1)
-    box = Box(first.left, first.top, last.right, first.bottom + 80)
+def evidence_box(free_slot: int, columns: int) -> Box | None:
+    """Where there is room: the end of the imaging row, else unused columns of counterparts; None if neither.
+
+    `free_slot` is the first free place of the imaging row, `columns` the number of counterparts shown.
+    """
+    if SLOTS - free_slot >= 2:
+        first, last = cutout_box(free_slot), cutout_box(SLOTS - 1)
+        return Box(first.left, first.top - 30, last.right, first.bottom + 90)
+    lefts = layout.COUNTERPART_COLUMNS
+    if columns < len(lefts) - 1:
+        left = max(lefts[columns], lefts[1]) if columns else lefts[1]
+        return Box(left, layout.COUNTERPARTS.top - 60, layout.PHOTO_Z.left - 60, layout.COUNTERPARTS.bottom + 20)
+    return None
+
+
+def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> None:
+    """Draw the evidence into `box`."""
     title = "Why: log odds for Lyα"
     if not interpretation.calibrated:
         title += " (probabilities not calibrated)"
-    canvas.text(box.left, box.top - 18, title, 10)
-    y = box.top + 14
+    canvas.text(box.left, box.top + 12, title, 10)
+    y = box.top + 42
     canvas.text(box.left, y, posterior_words(interpretation), 9, bold=True)
+    y += 28
     if not interpretation.evidence:
-        canvas.text(box.left, y + 34, "no evidence was recorded", 9, color=GREY)
+        canvas.text(box.left, y, "no evidence was recorded", 9, color=GREY)
         return
-    names = 210.0
-    bar = Box(box.left + names, y + 24, box.left + names + 170, box.bottom)
+    bar = Box(box.left + NAMES_WIDTH, y - 12, box.left + NAMES_WIDTH + BAR_WIDTH, box.bottom)
+    words_left = bar.right + NUMBER_WIDTH + 14
+    room = int((box.right - words_left) / (8.0 * PIXELS_PER_POINT * 0.56))
+    below = room < 40  # a narrow box has the words under the name
+    if below:
+        words_left = box.left + 14
+        room = int((box.right - words_left) / (7.5 * PIXELS_PER_POINT * 0.56))
+    step = (box.bottom - y) / len(interpretation.evidence)
+    one = 17.0
+    zero: list[list[tuple[float, float]]] = []
     middle = bar.center[0]
-    room = int((box.right - bar.right - 80) / (8.0 * PIXELS_PER_POINT * 0.56))
-    y += 42
-    for each in interpretation.evidence:
-        lines = wrap(each.words, room)[:2]
-        height = 15 + 17 * len(lines)
-        if y + height > box.bottom:
-            canvas.text(box.left, y, "and more, in the catalogue file", 8, color=GREY)
-            break
+    for number, each in enumerate(interpretation.evidence):
+        lines = wrap(each.words, room)
+        fits = max(1, int(min(step, 62.0) / one) - int(below))
+        if len(lines) > fits:
+            lines = [*lines[: fits - 1], lines[fits - 1].rstrip(",;") + " …"]
         canvas.text(box.left, y, each.name, 8.5)
         length = max(-1.0, min(1.0, each.log_odds / FULL_BAR)) * bar.width / 2
         left, right = sorted((middle, middle + length))
-        canvas.rectangle(Box(left, y - 7, right, y + 7), face=ORANGE if length > 0 else SKY)
-        canvas.text(bar.right + 64, y, f"{each.log_odds:+.1f}".replace("-", "−"), 8.5, align="right")
-        canvas.text(bar.right + 78, y + 8.5 * (len(lines) - 1), "\n".join(lines), 8, color="#333333")
-        y += height
-    canvas.lines([[(middle, bar.top), (middle, min(y - 14, box.bottom))]], GREY, 0.7)
+        zero.append([(middle, y - 9), (middle, y + 9)])
+        canvas.rectangle(Box(left, y - 6, right, y + 6), face=ORANGE if length > 0 else SKY)
+        canvas.text(bar.right + NUMBER_WIDTH, y, signed(each.log_odds), 8.5, align="right")
+        for row, line in enumerate(lines):
+            at = y + one * (row + 1 if below else row)
+            canvas.text(words_left, at, line, 7.5 if below else 8, color="#333333")
+        last = number == len(interpretation.evidence) - 1
+        y += 0.0 if last else min(step, 14 + one * (len(lines) + int(below)))
+    canvas.lines(zero, GREY, 0.7)

@@ -216,7 +216,7 @@ def _compass(canvas: Canvas, view: View) -> None:
         canvas.text(*at, letter, 9, color=WARNING, align="center", bold=True, halo=True)
     x, y = view.box.left + 10, view.box.bottom - 10
     canvas.lines([[(x, y), (x + 2 * view.step, y)]], BLACK, 2.0)
-    canvas.text(x + view.step, y - 11, '2"', 7.5, align="center", halo=True)
+    canvas.text(x + view.step, y - 14, '2"', 7.5, align="center", halo=True)
 
 
 def _reticle(canvas: Canvas, view: View) -> None:

@@ -10,6 +10,7 @@ from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
 from elixer_widgets.reports.derived import measured_spectrum
+from elixer_widgets.spectra.fitting import LineFit
 
 HALF_WINDOW = 45.6
 """Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""
@@ -17,18 +18,31 @@ HALF_WINDOW = 45.6
 FLUX_UNIT = "10⁻¹⁷ erg s⁻¹ cm⁻² Å⁻¹"
 
 
-def flux_limits(spectrum: Spectrum, center: float) -> tuple[float, float]:
-    """y limits of the line panel: flux ± error of the central half, 0 always inside, 8 % to spare."""
-    near = spectrum.good & (np.abs(spectrum.wavelength - center) <= HALF_WINDOW / 2)
+def flux_limits(spectrum: Spectrum, line: LineFit, center: float) -> tuple[float, float]:
+    """y limits of the line panel: flux ± error of the central half, the fitted curve and 0 inside, 8 % to spare."""
+    distance = np.abs(spectrum.wavelength - center)
+    near = spectrum.good & (distance <= HALF_WINDOW / 2)
     if not near.any():
         near = spectrum.good
     if not near.any():
         return -1.0, 1.0
     flux = np.asarray(spectrum.flux)[near]
     error = np.nan_to_num(np.asarray(spectrum.error)[near]) if spectrum.has_error else np.zeros(flux.shape)
-    low, high = min(0.0, float((flux - error).min())), max(0.0, float((flux + error).max()))
+    inside = [0.0, float((flux - error).min()), float((flux + error).max())]
+    shown = np.asarray(spectrum.flux)[spectrum.good & (distance <= HALF_WINDOW)]
+    if shown.size:
+        inside += np.percentile(shown, (5, 95)).tolist()
+    if is_drawable(line):
+        curve = line.model(center + np.linspace(-HALF_WINDOW, HALF_WINDOW, 92))
+        inside += [float(curve.min()), float(curve.max())]
+    low, high = min(inside), max(inside)
     spare = 0.08 * (high - low or 1.0)
     return low - spare, high + spare
+
+
+def is_drawable(line: LineFit) -> bool:
+    """Whether the fit gives a curve."""
+    return bool(np.isfinite([line.center, line.sigma, line.flux, line.continuum]).all() and line.sigma > 0)
 
 
 def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
@@ -40,7 +54,7 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
         canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")
         return
     xlim = (center - HALF_WINDOW, center + HALF_WINDOW)
-    panel = Panel(canvas, layout.LINE_FIT, xlim, flux_limits(spectrum, center))
+    panel = Panel(canvas, layout.LINE_FIT, xlim, flux_limits(spectrum, line, center))
     panel.curve(np.array(xlim), np.zeros(2), GREY, 0.7)
     shown = (spectrum.wavelength >= xlim[0]) & (spectrum.wavelength <= xlim[1]) & spectrum.good
     wave, flux = np.asarray(spectrum.wavelength)[shown], np.asarray(spectrum.flux)[shown]
@@ -55,7 +69,7 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
         )
         canvas.lines(list(bars), BLUE, 1.0, clip=panel.box)
     canvas.dots(panel.x(wave), panel.y(flux), BLUE, 20, clip=panel.box)
-    if np.isfinite(line.sigma) and line.sigma > 0 and np.isfinite(line.flux):
+    if is_drawable(line):
         fine = np.arange(xlim[0], xlim[1], 0.2)
         panel.curve(fine, line.model(fine), BLACK, 1.8, alpha=0.75)
     panel.frame(nice_ticks(*xlim, 5), nice_ticks(*panel.ylim, 5))

@@ -13,8 +13,8 @@ from elixer_widgets.detection import DataError
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import FORMATS, Canvas, wrap
 from elixer_widgets.reports.colors import GREY
-from elixer_widgets.reports.counterparts import draw_counterparts, draw_photo_z
-from elixer_widgets.reports.evidence import draw_evidence
+from elixer_widgets.reports.counterparts import SHOWN, draw_counterparts, draw_photo_z
+from elixer_widgets.reports.evidence import draw_evidence, evidence_box
 from elixer_widgets.reports.fibers import draw_ccd, draw_fibers
 from elixer_widgets.reports.header import draw_header
 from elixer_widgets.reports.imaging import draw_imaging
@@ -57,8 +57,10 @@ def draw_page(interpretation: Interpretation, made: datetime) -> Canvas:
     draw_line_fit(canvas, interpretation)
     draw_spectrum(canvas, interpretation)
     free = draw_imaging(canvas, interpretation)
-    draw_evidence(canvas, interpretation, free)
     draw_counterparts(canvas, interpretation)
+    room = evidence_box(free, min(len(interpretation.measurements.matches), SHOWN))
+    if room is not None:
+        draw_evidence(canvas, interpretation, room)
     draw_photo_z(canvas, interpretation)
     remarks = notes(interpretation)
     if remarks:

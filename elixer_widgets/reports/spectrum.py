@@ -138,7 +138,7 @@ def draw_spectrum(canvas: Canvas, interpretation: Interpretation) -> None:
     panel.verticals(others, BLACK, 0.8, alpha=0.5, dashes=(0, (4, 3)))
     panel.verticals([center], BLACK, 0.9, dashes=(0, (4, 2)))
     panel.frame(nice_ticks(*panel.xlim, 20), nice_ticks(*panel.ylim, 4))
-    canvas.text(60, panel.box.center[1], FLUX_UNIT, 7.5, rotation=90, align="center", vertical="center")
+    canvas.text(100, panel.box.center[1], FLUX_UNIT, 7.5, rotation=90, align="center", vertical="center")
 
     labels = shown_labels(found, spectrum, center)
     _draw_labels(panel, labels, center, interpretation)

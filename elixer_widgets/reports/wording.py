@@ -95,16 +95,30 @@ def width(value: float, error: float, is_limit: bool = False) -> str:
     """An equivalent width in Å; a lower limit where the continuum is an upper limit."""
     if not finite(value):
         return NOT_MEASURED
+    digits = 1 if abs(value) >= 10 else 2
     if is_limit:
-        return f"> {value:.1f} Å"
-    return f"{value:.1f}" + (f"±{error:.1f}" if finite(error) else "") + " Å"
+        return f"> {value:.{digits}f} Å"
+    return f"{value:.{digits}f}" + (f"±{error:.{digits}f}" if finite(error) else "") + " Å"
+
+
+def chance(value: float) -> str:
+    """A small probability: three decimals, or `< 0.001`."""
+    if not finite(value):
+        return "N/A"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """One decimal with its sign, as typeset; zero has none."""
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def redshift(interpretation: Interpretation) -> str:
     """`2.7027±0.0003  Lyα 1216`, or what the object is if no redshift follows."""
     if not finite(interpretation.redshift):
         return f"none ({LABELS.get(interpretation.identity, interpretation.identity)})"
-    error = f"±{interpretation.redshift_err:.4f}" if finite(interpretation.redshift_err) else ""
+    error = f"±{interpretation.redshift_err:.4f}" if interpretation.redshift_err >= 5e-5 else ""
     name = interpretation.line_label or LABELS.get(interpretation.identity, interpretation.identity)
     return f"{interpretation.redshift:.4f}{error} {name}"
 
@@ -115,10 +129,13 @@ def header(interpretation: Interpretation) -> str:
     calibrated = "" if interpretation.calibrated else " (not calibrated)"
     quality = f"{interpretation.quality:.2f}" if finite(interpretation.quality) else "N/A"
     p_lya = f"{interpretation.p_lya:.3f}" if finite(interpretation.p_lya) else "N/A"
-    lya = width(interpretation.ew_lya, interpretation.ew_lya_err, limit)
+    widths = f"EW(Lyα): {width(interpretation.ew_lya, interpretation.ew_lya_err, limit)}"
+    if interpretation.identity != "Lya" and finite(interpretation.equivalent_width):
+        name = LABELS.get(interpretation.identity, interpretation.identity)
+        widths += f", {name}: {width(interpretation.equivalent_width, interpretation.equivalent_width_err, limit)}"
     return "  ".join(
         (
-            f"EW(Lyα): {lya}",
+            widths,
             f"P(LAE)/P(OII): {plae(interpretation.plae_poii)}",
             f"P(Lyα): {p_lya}{calibrated}",
             f"Q(z): {quality}",
