@@ -6,23 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import logsumexp
 
-from elixer_widgets.classification import scores
+from elixer_widgets.classification import scores, templates
 from elixer_widgets.detection import NAN, Spectrum
 from elixer_widgets.spectra.fitting import LineFit, forced_flux
 from elixer_widgets.spectra.lines import (
-    AGN_RATIOS,
     GALAXY_RATIOS,
     IDENTITY_LINES,
     LINES,
     Line,
     Ratio,
     expected_ratio,
-    observed_air,
     redshift_of,
 )
-from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA, sky_mask
+from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA, sky_mask, vacuum_to_air
 
 SPEED_OF_LIGHT = 299792.458
 """km/s."""
@@ -45,8 +42,8 @@ what one companion can say for or against an identity to about 6 in natural loga
 RATIO_ERROR = 0.15
 """Relative error of a forced flux against that of the main line, from width, offset and calibration."""
 
+_VACUUM = np.array([each.vacuum for each in LINES.values()])
 _OTHER_ANCHORS = ("OIII4959",)
-_HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(15)
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,8 @@ def _places(spectrum: Spectrum, fit: LineFit, anchor: Line, redshift: float) -> 
     narrow = min(intrinsic, BROAD_FWHM / 2.3548 / SPEED_OF_LIGHT)
     galaxy = anchor.name in GALAXY_RATIOS
     out = []
-    for each in LINES.values():
+    observed = vacuum_to_air(_VACUUM * (1.0 + redshift))
+    for each, place in zip(LINES.values(), observed, strict=True):
         if each is anchor:
             continue
         if each.absorption:
@@ -150,7 +148,7 @@ def _places(spectrum: Spectrum, fit: LineFit, anchor: Line, redshift: float) -> 
                 continue
         elif expected_ratio(each.name, anchor.name) is None and not anchor.absorption:
             continue
-        wavelength = float(observed_air(each, redshift))
+        wavelength = float(place)
         width = intrinsic if each.broad and anchor.broad else narrow
         sigma = float(np.hypot(lsf, width * wavelength))
         covered = spectrum.wavelength[0] <= wavelength <= spectrum.wavelength[-1]
@@ -242,50 +240,36 @@ def _measured(
 # ---------------------------------------------------------------------------------------------------- likelihood
 
 
-def _log_ratio(flux: float, err: float, main: float, ratio: Ratio) -> float:
-    """ln of P(flux | the companion is there) over P(flux | nothing is), bounded by SURPRISE on both sides.
-
-    The ratio to the main line is log-normal with its typical value as median and its range as ±2σ.
-    """
-    spread = max(np.log(max(ratio.high, 1e-9) / max(ratio.low, ratio.typical / 30.0, 1e-9)) / 4.0, 0.1)
-    fluxes = main * ratio.typical * np.exp(spread * _HERMITE_X)
-    variance = err**2 + (RATIO_ERROR * fluxes) ** 2
-    present = logsumexp(
-        -0.5 * (flux - fluxes) ** 2 / variance - 0.5 * np.log(variance), b=_HERMITE_W / _HERMITE_W.sum()
-    )
-    nothing = -0.5 * (flux / err) ** 2 - np.log(err)
-    gain = float(present - nothing)
-    # something unrelated may be there: any flux up to that of the main line, equally likely
-    unrelated = float(np.log(err * np.sqrt(2.0 * np.pi) / max(main, 3.0 * err)) - np.log(err)) - nothing
-    above = np.logaddexp(gain, np.log(SURPRISE))
-    return float(above - np.logaddexp(0.0, np.log(SURPRISE) + max(unrelated, -50.0)))
-
-
 def _log_likelihood(fit: LineFit, anchor: Line, measured: Sequence[Companion], broad: bool) -> float:
-    """Sum over the companions, averaged over what kind of object it may be."""
-    main = abs(fit.flux)
+    """ln P(companions | identity, width) - ln P(companions | nothing there), averaged over what the object may be.
+
+    For a draw that predicts the flux m, a measured flux f ± e has the density
+    (1 - 2 ε) N(f; m, e² + (δm)²) + ε N(f; 0, e²) + ε U(f): as predicted, hidden, or the work of something unrelated.
+    Without a prediction it is (1 - ε) N(f; 0, e²) + ε U(f). U is a broad density with the scale of the main line.
+    """
     usable = [
-        each for each in measured
-        if each.in_range and np.isfinite(each.snr) and not LINES[each.line].absorption
-        and not sky_mask(each.wavelength)
-    ]  # fmt: skip
-    kinds: list[tuple[float, dict[str, Ratio]]]
-    if anchor.name in GALAXY_RATIOS:
-        kinds = [(1.0, GALAXY_RATIOS)] if anchor.name not in AGN_RATIOS else [(0.9, GALAXY_RATIOS), (0.1, AGN_RATIOS)]
-    elif anchor.name == "Lya":
-        kinds = [(0.9, AGN_RATIOS), (0.1, {})] if broad else [(0.05, AGN_RATIOS), (0.95, {})]
-    else:
-        kinds = [(1.0, AGN_RATIOS)]
-    terms = []
-    for weight, table in kinds:
-        total = np.log(weight)
-        for each in usable:
-            if each.line in table and anchor.name in table:
-                ratio = expected_ratio(each.line, anchor.name)
-                if ratio is not None:
-                    total += _log_ratio(each.flux, each.flux_err, main, ratio)
-        terms.append(total)
-    return float(logsumexp(terms))
+        each
+        for each in measured
+        if each.in_range and np.isfinite(each.snr) and not LINES[each.line].absorption and not sky_mask(each.wavelength)
+    ]
+    main = abs(fit.flux)
+    if not usable or not main > 0:
+        return 0.0
+    ratio, log_weight = templates.ratios(anchor.name, tuple(each.line for each in usable), broad)
+    flux = np.array([each.flux for each in usable]) / main
+    err = np.array([each.flux_err for each in usable]) / main
+    main_err = fit.flux_err / main if np.isfinite(fit.flux_err) else 0.0
+    expected = np.nan_to_num(ratio)
+    variance = err**2 + expected**2 * (RATIO_ERROR**2 + min(main_err, 1.0) ** 2)
+    as_predicted = np.exp(-0.5 * (flux - expected) ** 2 / variance) / np.sqrt(2.0 * np.pi * variance)
+    nothing = np.exp(-0.5 * (flux / err) ** 2) / (np.sqrt(2.0 * np.pi) * err)
+    scale = np.maximum(1.0, 3.0 * err)
+    unrelated = 0.5 / (scale * (1.0 + np.abs(flux) / scale) ** 2)
+    without = (1.0 - SURPRISE) * nothing + SURPRISE * unrelated
+    density = (1.0 - 2.0 * SURPRISE) * as_predicted + SURPRISE * nothing + SURPRISE * unrelated
+    gain = np.where(np.isfinite(ratio), np.log(density / without), 0.0).sum(axis=1) + log_weight
+    largest = gain.max()
+    return float(largest + np.log(np.sum(np.exp(gain - largest))))
 
 
 # --------------------------------------------------------------------------------------------------------- scores

@@ -2,7 +2,7 @@
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
-from elixer_widgets.spectra.finding import find_lines, strongest_line
+from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit, fit_line, fit_lines, forced_flux
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, line, observed_air, redshift_of
 from elixer_widgets.spectra.wavelengths import air_to_vacuum, vacuum_to_air
@@ -21,6 +21,7 @@ __all__ = [
     "forced_flux",
     "g_magnitude",
     "line",
+    "main_line",
     "narrow_continuum",
     "observed_air",
     "redshift_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from elixer_widgets.spectra.fitting import (
     SIGMA_MAX,
     WINDOW_SIGMAS,
     LineFit,
+    fit_line,
     fit_many,
 )
 from elixer_widgets.spectra.gaussians import ROOT_2PI, Samples, gather, linear_amplitudes
@@ -129,7 +131,7 @@ def _candidates(samples: Samples, threshold: float) -> list[tuple[float, float]]
 
 def _curves(lines: list[LineFit], wavelength: np.ndarray) -> np.ndarray:
     """The lines without their continua, shape (lines, n)."""
-    return np.array([each.model(wavelength) - each.continuum for each in lines])
+    return np.array([each.profile(wavelength) for each in lines])
 
 
 def _with_flux(spectrum: Spectrum, flux: np.ndarray) -> Spectrum:
@@ -241,3 +243,30 @@ def strongest_line(spectrum: Spectrum) -> LineFit | None:
         if clean or choice:
             return max(clean or choice, key=lambda line: line.snr)
     return None
+
+
+def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -> LineFit:
+    """Fit the line near `wavelength` with the other lines of the spectrum taken off.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    wavelength : float
+        Å in air.
+    lines : sequence of LineFit
+        What `find_lines` found; the one at `wavelength` is not taken off.
+
+    Returns
+    -------
+    LineFit
+        As from `fit_line`. A neighbour in the window, such as N V beside Lyα, no longer raises the continuum.
+
+    Raises
+    ------
+    DataError
+        If the wavelength lies outside the spectrum.
+    """
+    near = [each for each in lines if abs(each.center - wavelength) <= max(8.0, 2.0 * each.sigma)]
+    own = min(near, key=lambda each: abs(each.center - wavelength) / max(each.sigma, 1.0)) if near else None
+    others = [each for each in lines if each is not own and np.isfinite(each.flux)]
+    return fit_line(spectrum, wavelength, subtract=others)

@@ -42,6 +42,9 @@ MIN_HALF_WINDOW = 28.0
 WINDOW_SIGMAS = 4.5
 """Half width of the window of a broad line in units of its σ: beyond, less than 1e-5 of the flux is left."""
 
+SLOPE_HALF_WINDOW = 40.0
+"""Å; in a window wider than this, under a line of σ > 9 Å, the continuum may have a slope."""
+
 NARROWEST = 0.7
 """Lower limit of σ in units of the line spread function: below lies only noise (and cosmic rays)."""
 
@@ -55,7 +58,7 @@ MIN_CORE_SAMPLES = 2
 
 @dataclass(frozen=True)
 class LineFit:
-    """A Gaussian on a local constant continuum.
+    """A Gaussian on a local continuum, constant except under broad lines.
 
     Attributes
     ----------
@@ -78,6 +81,8 @@ class LineFit:
         σ after correction for the number of places tried; NaN for a line that was asked for.
     flags : tuple of str
         What is doubtful, in words ("width at the instrument limit", "beside a masked sample", ...).
+    slope : float
+        Slope of the continuum, 1e-17 erg/s/cm²/Å per Å; 0 but for broad lines. `continuum` is that at the centre.
     """
 
     center: float
@@ -93,6 +98,7 @@ class LineFit:
     n_samples: int = 0
     significance: float = NAN
     flags: tuple[str, ...] = ()
+    slope: float = 0.0
 
     @property
     def fwhm(self) -> float:
@@ -111,8 +117,13 @@ class LineFit:
 
     def model(self, wavelength: np.ndarray) -> np.ndarray:
         """The fitted curve, line and continuum, in 1e-17 erg/s/cm²/Å at `wavelength` (Å)."""
+        offset = np.asarray(wavelength, float) - self.center
+        return self.continuum + self.slope * offset + self.profile(wavelength)
+
+    def profile(self, wavelength: np.ndarray) -> np.ndarray:
+        """The line without its continuum, in 1e-17 erg/s/cm²/Å at `wavelength` (Å)."""
         x = (np.asarray(wavelength, float) - self.center) / self.sigma
-        return self.continuum + self.amplitude * np.exp(-0.5 * x**2)
+        return self.amplitude * np.exp(-0.5 * x**2)
 
 
 def minimum_sigma(spectrum: Spectrum) -> float:
@@ -129,6 +140,7 @@ def fit_line(
     window: float | None = None,
     sigma_max: float = SIGMA_MAX,
     absorption: bool | None = None,
+    subtract: Sequence[LineFit] = (),
 ) -> LineFit:
     """Fit the line near `wavelength` with a Gaussian on a constant continuum.
 
@@ -145,6 +157,8 @@ def fit_line(
         Largest σ in Å.
     absorption : bool, optional
         Only absorption (True) or only emission (False); by default whichever is stronger.
+    subtract : sequence of LineFit
+        Other lines, taken off (without their continuum) before the fit.
 
     Returns
     -------
@@ -157,7 +171,9 @@ def fit_line(
     DataError
         If the wavelength is not a number or lies outside the spectrum.
     """
-    return fit_lines(spectrum, [wavelength], window=window, sigma_max=sigma_max, absorption=absorption)[0]
+    return fit_lines(
+        spectrum, [wavelength], window=window, sigma_max=sigma_max, absorption=absorption, subtract=subtract
+    )[0]
 
 
 def fit_lines(
@@ -167,6 +183,7 @@ def fit_lines(
     window: float | None = None,
     sigma_max: float = SIGMA_MAX,
     absorption: bool | None = None,
+    subtract: Sequence[LineFit] = (),
 ) -> list[LineFit]:
     """Fit many lines of one spectrum, each on its own, in one vectorised call.
 
@@ -175,7 +192,7 @@ def fit_lines(
     spectrum : Spectrum
     wavelengths : array_like, shape (m,)
         Å in air.
-    window, sigma_max, absorption
+    window, sigma_max, absorption, subtract
         As for `fit_line`.
 
     Returns
@@ -188,6 +205,8 @@ def fit_lines(
         If a wavelength is not a number or lies outside the spectrum.
     """
     centers = np.atleast_1d(np.asarray(wavelengths, dtype=float))
+    if subtract:
+        spectrum = without_lines(spectrum, subtract)
     return fit_many([spectrum], centers, np.zeros(centers.size, int), window, sigma_max, absorption)
 
 
@@ -223,6 +242,15 @@ def fit_many(
     lower = np.array([minimum_sigma(each) for each in spectra])[which]
     fits = _best_widths(_Search(samples, which, wavelengths, lower, window, sigma_max, absorption))
     return _line_fits(spectra, samples, which, wavelengths, fits)
+
+
+def without_lines(spectrum: Spectrum, lines: Sequence[LineFit]) -> Spectrum:
+    """The spectrum with `lines` taken off, their continua left."""
+    flux = np.array(spectrum.flux)
+    for each in lines:
+        if np.isfinite(each.flux):
+            flux -= each.profile(spectrum.wavelength)
+    return Spectrum(spectrum.wavelength, flux, spectrum.error, spectrum.lsf_sigma, spectrum.aperture_correction)
 
 
 def _half_window(sigma: np.ndarray, window: float | None) -> np.ndarray:
@@ -302,6 +330,7 @@ def _refined(search: _Search, center: np.ndarray, sigma: np.ndarray) -> Gaussian
             sigma_low=search.lower[pending],
             sigma_high=np.minimum(search.sigma_max, half / 2.0),
             absorption=search.absorption,
+            sloped=half > SLOPE_HALF_WINDOW,
         )
         fits = found if fits is None else fits.replaced(pending, found)
         if search.window is not None:
@@ -372,6 +401,7 @@ def _line_fits(
                 continuum_err=float(fits.continuum_err[i]),
                 n_samples=int(fits.n_samples[i]),
                 flags=tuple(flags),
+                slope=float(fits.slope[i]),
             )
         )
     return out
@@ -399,10 +429,7 @@ def forced_flux(
     """
     places = np.atleast_1d(np.asarray(centers, dtype=float))
     widths = np.broadcast_to(np.asarray(sigma, dtype=float), places.shape)
-    samples = Samples.of([spectrum])
-    for each in subtract:
-        if np.isfinite(each.flux):
-            samples.flux[0] -= each.model(samples.wavelength) - each.continuum
+    samples = Samples.of([without_lines(spectrum, subtract) if subtract else spectrum])
     part = gather(samples, np.zeros(places.size, int), places, _half_window(widths, None))
     area, area_err = linear_amplitudes(part, places[:, None], widths[:, None, None])
     area, area_err = area[:, 0], area_err[:, 0]

@@ -1,19 +1,21 @@
 """Many Gaussians on constant continua, fitted at once: the arithmetic below the line fits, on plain arrays.
 
-Shapes: `b` fits, `w` samples in a window. The parameters are area, centre, σ and continuum.
+Shapes: `b` fits, `w` samples in a window. The parameters are area, centre, σ, continuum and, in wide windows, the slope
+of the continuum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
 
 from elixer_widgets.detection import Spectrum
 
-_DIAGONAL = np.arange(4)
+PARAMETERS = 5
+_DIAGONAL = np.arange(PARAMETERS)
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 MAX_STEPS = 40
 TOLERANCE = 1e-6
@@ -60,17 +62,28 @@ class Samples:
 
 @dataclass
 class Windows:
-    """Windows cut out of Samples, all of shape (b, w), with zero weight outside; `weighted` is (b,)."""
+    """Windows cut out of Samples, all of shape (b, w), with zero weight outside; `weighted` is (b,).
+
+    `tilt` is what the slope of the continuum multiplies: -1 to 1 over the window, 0 where the continuum is constant.
+    """
 
     wavelength: np.ndarray
     flux: np.ndarray
     ivar: np.ndarray
     step: np.ndarray
     weighted: np.ndarray
+    tilt: np.ndarray | None = None
 
     def only(self, rows: np.ndarray) -> Windows:
         """Some of the windows."""
-        return Windows(self.wavelength[rows], self.flux[rows], self.ivar[rows], self.step[rows], self.weighted[rows])
+        return Windows(
+            self.wavelength[rows],
+            self.flux[rows],
+            self.ivar[rows],
+            self.step[rows],
+            self.weighted[rows],
+            None if self.tilt is None else self.tilt[rows],
+        )
 
     @cached_property
     def root(self) -> np.ndarray:
@@ -97,6 +110,7 @@ class GaussianFits:
     at_high: np.ndarray
     at_center: np.ndarray
     converged: np.ndarray
+    slope: np.ndarray
 
     def replaced(self, rows: np.ndarray, other: GaussianFits) -> GaussianFits:
         """A copy in which `rows` are those of `other`."""
@@ -166,26 +180,32 @@ def linear_amplitudes(part: Windows, centers: np.ndarray, sigma: np.ndarray | fl
 
 
 def _normal(p: np.ndarray, part: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """χ² (b,), JᵀWJ (b, 4, 4) and JᵀWr (b, 4) of the model at `p` (b, 4)."""
-    area, center, sigma, continuum = p.T[:, :, None]
+    """χ² (b,), JᵀWJ (b, 5, 5) and JᵀWr (b, 5) of the model at `p` (b, 5)."""
+    area, center, sigma, continuum, tilt = p.T[:, :, None]
     t = (part.wavelength - center) / sigma
     g = np.exp(-0.5 * t * t) / (sigma * ROOT_2PI)
     line = area * g
-    slope = line / sigma
-    jacobian = np.empty((p.shape[0], 5, t.shape[1]))
+    rise = line / sigma
+    jacobian = np.empty((p.shape[0], PARAMETERS + 1, t.shape[1]))
     jacobian[:, 0] = g
-    jacobian[:, 1] = slope * t
-    jacobian[:, 2] = slope * (t * t - 1.0)
+    jacobian[:, 1] = rise * t
+    jacobian[:, 2] = rise * (t * t - 1.0)
     jacobian[:, 3] = 1.0
-    jacobian[:, 4] = part.flux - line - continuum
+    model = line + continuum
+    if part.tilt is None:
+        jacobian[:, 4] = 0.0
+    else:
+        jacobian[:, 4] = part.tilt
+        model = model + tilt * part.tilt
+    jacobian[:, 5] = part.flux - model
     jacobian *= part.root[:, None, :]
-    # the residual as a fifth column gives Hessian, gradient and χ² in one product
+    # the residual as one more column gives Hessian, gradient and χ² in one product
     product = jacobian @ jacobian.transpose(0, 2, 1)
-    return product[:, 4, 4], product[:, :4, :4], product[:, :4, 4]
+    return product[:, 5, 5], product[:, :5, :5], product[:, :5, 5]
 
 
 def _solve(hessian: np.ndarray, gradient: np.ndarray, damping: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Damped Newton step (b, 4), zero for parameters that are not `free`; scaled so that units do not matter."""
+    """Damped Newton step (b, 5), zero for parameters that are not `free`; scaled so that units do not matter."""
     diagonal = hessian[:, _DIAGONAL, _DIAGONAL]
     scale = np.where(free & (diagonal > 0), np.sqrt(np.maximum(diagonal, 1e-300)), np.inf)
     scaled = hessian / (scale[:, :, None] * scale[:, None, :])
@@ -203,8 +223,11 @@ def fit_gaussians(
     sigma_low: np.ndarray,
     sigma_high: np.ndarray,
     absorption: bool | None = None,
+    sloped: np.ndarray | None = None,
 ) -> GaussianFits:
     """Least-squares fits from the starting values `center` and `sigma` (b,), within bounds (b,).
+
+    `sloped` (b,) says where the continuum may have a slope.
 
     Levenberg-Marquardt (Marquardt 1963, J. SIAM 11, 431) with the analytic Jacobian; a parameter that a step would
     carry over its bound stops there and is left out of the next step while the gradient points outwards.
@@ -214,8 +237,15 @@ def fit_gaussians(
     sigma_high = np.maximum(sigma_high, sigma_low * 1.001)
     area_low = np.full(b, 0.0 if absorption is False else -np.inf)
     area_high = np.full(b, 0.0 if absorption is True else np.inf)
-    low = np.stack([area_low, center_low, sigma_low, np.full(b, -np.inf)], axis=1)
-    high = np.stack([area_high, center_high, sigma_high, np.full(b, np.inf)], axis=1)
+    unbound = np.full(b, np.inf)
+    low = np.stack([area_low, center_low, sigma_low, -unbound, -unbound], axis=1)
+    high = np.stack([area_high, center_high, sigma_high, unbound, unbound], axis=1)
+    middle = center
+    reach = np.max(np.abs(part.wavelength - middle[:, None]) * (part.ivar > 0), axis=1)
+    reach = np.where(reach > 0, reach, 1.0)
+    if sloped is not None and sloped.any():
+        tilt = (part.wavelength - middle[:, None]) / reach[:, None]
+        part = replace(part, tilt=np.where(sloped[:, None], tilt, 0.0))
     sigma = np.clip(sigma, sigma_low, sigma_high)
     center = np.clip(center, center_low, center_high)
     area, _ = linear_amplitudes(part, center[:, None], sigma[:, None, None])
@@ -225,17 +255,19 @@ def fit_gaussians(
     t = (part.wavelength - center[:, None]) / sigma[:, None]
     line = np.exp(-0.5 * t * t) / (sigma[:, None] * ROOT_2PI)
     level = np.sum(part.ivar * (part.flux - start[:, None] * line), axis=1) / safe
-    p = np.clip(np.stack([start, center, sigma, level], axis=1), low, high)
+    p = np.clip(np.stack([start, center, sigma, level, np.zeros(b)], axis=1), low, high)
     chi2, hessian, converged = _descend(p, part, low, high)
-    return _finished(p, chi2, hessian, part, low, high, n_samples, converged)
+    fits = _finished(p, chi2, hessian, part, low, high, n_samples, converged)
+    slope = p[:, 4] / reach
+    return replace(fits, slope=slope, continuum=fits.continuum + slope * (fits.center - middle))
 
 
 def _descend(
     p: np.ndarray, part: Windows, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levenberg-Marquardt from `p` (b, 4), changed in place; χ² (b,), Hessian (b, 4, 4) and convergence (b,)."""
+    """Levenberg-Marquardt from `p` (b, 5), changed in place; χ² (b,), Hessian (b, 5, 5) and convergence (b,)."""
     b = p.shape[0]
-    final_chi2, final_hessian, final_converged = np.zeros(b), np.zeros((b, 4, 4)), np.zeros(b, bool)
+    final_chi2, final_hessian, final_converged = np.zeros(b), np.zeros((b, PARAMETERS, PARAMETERS)), np.zeros(b, bool)
     rows, now, damping = np.arange(b), p.copy(), np.full(b, 1e-3)
     chi2, hessian, gradient = _normal(now, part)
     done = np.zeros(b, bool)
@@ -273,18 +305,21 @@ def _finished(
     converged: np.ndarray,
 ) -> GaussianFits:
     """Errors, signal to noise and limits reached."""
-    dof = np.maximum(n_samples - 4, 1)
+    constant = hessian[:, 4, 4] <= 0
+    hessian = hessian.copy()
+    hessian[constant, 4, 4] = 1.0
+    dof = np.maximum(n_samples - np.where(constant, 4, 5), 1)
     reduced = chi2 / dof
     diagonal = np.sqrt(np.maximum(np.einsum("bii->bi", hessian), 1e-300))
     scaled = hessian / (diagonal[:, :, None] * diagonal[:, None, :])
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         usable = np.linalg.det(scaled) > 1e-12
-        scaled[~usable] = np.eye(4)
+        scaled[~usable] = np.eye(PARAMETERS)
         variance = np.einsum("bii->bi", np.linalg.inv(scaled)) / diagonal**2
         variance[~usable] = np.nan
         scatter = np.where(part.weighted, 1.0, reduced)
         error = np.sqrt(variance * scatter[:, None])
-        area, center, sigma, continuum = p.T
+        area, center, sigma, continuum, slope = p.T
         # hessian[:, 0, 0] is Σ(g/error)², so this is the matched filter's signal to noise
         snr = np.abs(area) * np.sqrt(hessian[:, 0, 0] / np.maximum(scatter, 1e-300))
         effective = np.maximum(snr, LEAST_SNR)
@@ -297,5 +332,5 @@ def _finished(
         error[:, 0], error[:, 1], error[:, 2], error[:, 3],
         snr, reduced, n_samples,
         sigma <= low[:, 2] * (1 + close), sigma >= high[:, 2] * (1 - close),
-        (center <= low[:, 1] + close) | (center >= high[:, 1] - close), converged,
+        (center <= low[:, 1] + close) | (center >= high[:, 1] - close), converged, slope,
     )  # fmt: skip

@@ -9,7 +9,7 @@ as doublets. All shifts are reckoned in vacuum.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -220,6 +220,7 @@ AGN_RATIOS: dict[str, Ratio] = {
 """Line fluxes of active nuclei relative to Lyα."""
 
 
+@lru_cache(maxsize=1024)
 def expected_ratio(line: str, anchor: str) -> Ratio | None:
     """Flux of `line` relative to `anchor` (names) where both arise, or None if they are not known to go together.
 

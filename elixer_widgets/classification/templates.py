@@ -1,0 +1,167 @@
+"""Kinds of objects as samples of emission-line ratios, to weigh what is seen at the places of companions.
+
+Each kind is a few hundred draws of line fluxes from a simple model, so that lines which go together in nature (4959 and
+5007, the Balmer lines) go together here. The draws come from a fixed seed: the same input gives the same likelihood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+DRAWS = 400
+_SEED = 20170713
+
+# Case B at 1e4 K relative to Hβ (Osterbrock & Ferland 2006, table 4.4)
+_BALMER = {"Hg": 0.468, "Hd": 0.259, "Hepsilon": 0.159, "Hzeta": 0.105, "Heta": 0.0731}
+# k(λ) - k(Hβ) in magnitudes per unit of E(B-V), Calzetti et al. (2000, ApJ 533, 682)
+_REDDENING = {"Hg": 0.53, "Hd": 0.78, "Hepsilon": 0.90, "Hzeta": 0.98, "Heta": 1.03, "OII": 1.22, "NeIII": 1.0}
+# [O III] 5007/4959 (Storey & Zeippen 2000, MNRAS 312, 813) and [Ne III] 3869/3967 (NIST transition probabilities)
+_OIII_RATIO, _NEIII_RATIO = 2.98, 3.3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object.
+
+    `fluxes` maps the name of a line to its flux in every draw, in units common to all lines of a draw; a line that is
+    not in it is not known. `broad` and `narrow` are the relative frequencies of this kind among detections whose main
+    line is broad or narrow.
+    """
+
+    name: str
+    fluxes: Mapping[str, np.ndarray]
+    broad: float
+    narrow: float
+
+
+def _lognormal(rng: np.random.Generator, median: float, dex: float) -> np.ndarray:
+    return median * 10.0 ** (dex * rng.standard_normal(DRAWS))
+
+
+def _galaxy(rng: np.random.Generator, excitation: float, spread: float) -> dict[str, np.ndarray]:
+    """Star-forming galaxies: one sequence from [O II]-bright to [O III]-bright, with dust and stellar absorption.
+
+    `excitation` is the median of log [O III] 5007/[O II] before dust. [Ne III] follows [O III]; Hβ/[O II] rises with
+    excitation (Kewley et al. 2004, AJ 127, 2002; Nagao et al. 2006, A&A 459, 85).
+    """
+    o32 = excitation + spread * rng.standard_normal(DRAWS)
+    dust = rng.gamma(1.6, 0.1, DRAWS)  # E(B-V), mean 0.16
+    hb = 10.0 ** (-0.42 + 0.35 * np.clip(o32, -0.8, 1.2) + 0.12 * rng.standard_normal(DRAWS))  # over [O II]
+    oiii = 10.0**o32
+    neiii = oiii * _lognormal(rng, 0.085, 0.12)
+    # absorption below the Balmer lines takes about the same equivalent width from each, so the weak ones lose most
+    absorbed = np.minimum(rng.gamma(1.5, 0.025, DRAWS), 0.15) * hb
+    out = {"OII": np.ones(DRAWS), "Hb": np.maximum(hb - absorbed, 0.1 * hb)}
+    for name, ratio in _BALMER.items():
+        out[name] = np.maximum(ratio * hb - absorbed, 0.0)
+    out["NeIII"] = neiii
+    for name, extra in _REDDENING.items():
+        if name in out:
+            out[name] = out[name] * 10.0 ** (-0.4 * extra * dust)
+    out["NeIII3967"] = out["NeIII"] / _NEIII_RATIO
+    out["OIII"] = oiii
+    out["OIII4959"] = oiii / _OIII_RATIO
+    out["NeV"] = np.zeros(DRAWS)
+    return out
+
+
+def _broad_agn(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Broad-line quasars: Vanden Berk et al. (2001, AJ 122, 549, table 2) with scatter between objects.
+
+    N V and He II there are what decomposition left of them; larger medians are used, as in single-object fits. Lyα
+    scatters most, being eaten by the forest and by associated absorption.
+    """
+    common = _lognormal(rng, 1.0, 0.1)
+    medians = {
+        "OVI": (0.10, 0.25), "Lya": (0.9, 0.2), "NV": (0.16, 0.22), "SiII": (0.01, 0.3), "SiIV": (0.085, 0.2),
+        "CIV": (0.28, 0.2), "HeII": (0.03, 0.35), "CIII": (0.15, 0.2), "CII": (0.015, 0.35), "MgII": (0.15, 0.2),
+        "NeV": (0.006, 0.35), "OII": (0.008, 0.45), "NeIII": (0.008, 0.4), "Hb": (0.09, 0.25), "Hg": (0.03, 0.3),
+        "Hd": (0.015, 0.35),
+    }  # fmt: skip
+    out = {name: _lognormal(rng, median, dex) for name, (median, dex) in medians.items()}
+    for name in ("CIV", "CIII", "MgII", "SiIV"):
+        out[name] = out[name] * common
+    return out
+
+
+def _narrow_agn(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Type-2 nuclei: high-redshift radio galaxies of De Breuck et al. (2000, A&A 362, 519) and local Seyfert 2."""
+    civ = np.ones(DRAWS)
+    return {
+        "OVI": _lognormal(rng, 0.5, 0.3), "Lya": _lognormal(rng, 4.0, 0.3), "NV": _lognormal(rng, 0.3, 0.3),
+        "SiIV": _lognormal(rng, 0.15, 0.3), "CIV": civ, "HeII": _lognormal(rng, 0.7, 0.2),
+        "CIII": _lognormal(rng, 0.45, 0.2), "CII": _lognormal(rng, 0.2, 0.3), "MgII": _lognormal(rng, 0.4, 0.3),
+        "NeV": _lognormal(rng, 0.35, 0.3), "OII": _lognormal(rng, 1.2, 0.35), "NeIII": _lognormal(rng, 0.4, 0.3),
+    }  # fmt: skip
+
+
+def _lae(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Lyα emitters: nothing else but, in a few, weak C IV, He II and C III] (Feltre et al. 2020, A&A 641, A118)."""
+    medians = {"NV": 0.005, "SiIV": 0.004, "CIV": 0.012, "HeII": 0.01, "CIII": 0.02, "OVI": 0.003}
+    faint = {name: _lognormal(rng, median, 0.4) for name, median in medians.items()}
+    return {"Lya": np.ones(DRAWS), "SiII": np.zeros(DRAWS), **faint}
+
+
+def _uv_galaxy(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Galaxies whose C III] or Mg II is seen at z 0.3 to 2: narrow, with [O II] several times Mg II."""
+    mgii = np.ones(DRAWS)
+    return {
+        "MgII": mgii, "OII": _lognormal(rng, 3.5, 0.25), "CIII": _lognormal(rng, 1.0, 0.35),
+        "CIV": _lognormal(rng, 0.3, 0.4), "HeII": _lognormal(rng, 0.25, 0.35), "CII": _lognormal(rng, 0.15, 0.3),
+        "NeIII": _lognormal(rng, 0.4, 0.3), "NeV": np.zeros(DRAWS), "Lya": _lognormal(rng, 5.0, 0.4),
+    }  # fmt: skip
+
+
+_MODELS: tuple[tuple[str, Callable[[np.random.Generator], dict[str, np.ndarray]], float, float], ...] = (
+    # name, model, weight with a broad and with a narrow main line
+    ("galaxy", lambda rng: _galaxy(rng, -0.15, 0.35), 0.3, 1.0),
+    ("high-excitation galaxy", lambda rng: _galaxy(rng, 0.7, 0.3), 0.05, 0.15),
+    ("broad-line AGN", _broad_agn, 1.0, 0.03),
+    ("narrow-line AGN", _narrow_agn, 0.1, 0.1),
+    ("LAE", _lae, 0.1, 1.0),
+    ("ultraviolet galaxy", _uv_galaxy, 0.02, 0.1),
+)
+
+
+@lru_cache(maxsize=1)
+def kinds() -> tuple[Kind, ...]:
+    """All kinds, drawn once."""
+    out = []
+    for i, (name, model, broad, narrow) in enumerate(_MODELS):
+        fluxes = model(np.random.default_rng([_SEED, i]))
+        for array in fluxes.values():
+            array.setflags(write=False)
+        out.append(Kind(name, fluxes, broad, narrow))
+    return tuple(out)
+
+
+@lru_cache(maxsize=256)
+def ratios(anchor: str, lines: tuple[str, ...], broad: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Ratios of `lines` to `anchor` for all draws of the kinds that have the anchor.
+
+    Returns
+    -------
+    ratio : array, shape (draws, lines)
+        NaN where a kind says nothing of a line.
+    log_weight : array, shape (draws,)
+        ln of the weight of each draw; they sum to 1.
+    """
+    parts, weights = [], []
+    for kind in kinds():
+        if anchor not in kind.fluxes:
+            continue
+        reference = kind.fluxes[anchor]
+        usable = reference > 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            columns = [
+                kind.fluxes[name] / reference if name in kind.fluxes else np.full(DRAWS, np.nan) for name in lines
+            ]
+        block = np.array(columns, dtype=float).reshape(len(lines), DRAWS).T[usable]
+        parts.append(block)
+        weights.append(np.full(block.shape[0], (kind.broad if broad else kind.narrow) / max(block.shape[0], 1)))
+    weight = np.concatenate(weights)
+    return np.concatenate(parts), np.log(weight / weight.sum())
