@@ -32,7 +32,7 @@ from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aper
 from elixer_widgets.imaging.counterparts import Match, find_matches
 from elixer_widgets.imaging.sources import SourceEllipse, find_sources
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
-from elixer_widgets.spectra.extraction import without_fibers
+from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_fibers
 from elixer_widgets.spectra.finding import find_lines
 from elixer_widgets.spectra.fitting import LineFit, fit_line
 from elixer_widgets.spectra.lines import IDENTITY_LINES
@@ -89,6 +89,8 @@ class Measurements:
         Every identity of the main line tried on the spectrum: what is measured at its companions' places.
     spectrum : Spectrum or None
         The spectrum measured, where that is not `detection.spectrum` (fibers switched off).
+    fiber_fluxes : tuple of FiberFlux
+        The main line in each fiber that is used.
     """
 
     detection: Detection
@@ -106,6 +108,7 @@ class Measurements:
     notes: tuple[str, ...] = ()
     solutions: tuple[Solution, ...] = ()
     spectrum: Spectrum | None = None
+    fiber_fluxes: tuple[FiberFlux, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,18 @@ def _main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) 
     return max(choice, key=lambda each: each.snr), ""
 
 
+def _in_fibers(detection: Detection, line: LineFit, excluded: tuple[str, ...]) -> tuple[tuple[FiberFlux, ...], str]:
+    """The main line in each fiber in use, and what to say if that cannot be measured."""
+    if not detection.fibers:
+        return (), ""
+    try:
+        spectra = detection.fiber_spectra
+    except DataError as error:
+        return (), f"fiber spectra: {error}"
+    used = [pair for pair in zip(detection.fibers, spectra, strict=True) if pair[0].fiber_id not in excluded]
+    return fiber_fluxes([fiber for fiber, _ in used], [spectrum for _, spectrum in used], line), ""
+
+
 def _depth(detection: Detection) -> float:
     """AB depth of the spectrum's continuum; NaN for spectra that are not from HETDEX."""
     if detection.shot is None:
@@ -311,8 +326,8 @@ def measure(
     notes = [note] if note else []
     lines = tuple(find_lines(spectrum))
     line, note = _main_line(spectrum, detection.wavelength, lines)
-    if note:
-        notes.append(note)
+    fibers, fiber_note = _in_fibers(detection, line, excluded)
+    notes += [each for each in (note, fiber_note) if each]
     try:
         imaging = detection.imaging
     except DataError as error:
@@ -339,6 +354,7 @@ def measure(
         notes=tuple(notes),
         solutions=solve(spectrum, line, lines) if np.isfinite(line.flux) else (),
         spectrum=spectrum if excluded else None,
+        fiber_fluxes=fibers,
     )
 
 
@@ -434,7 +450,7 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
         _depth(detection),
     )
     combined = combine(listed, place)
-    found = posterior(Clues(line, combined, m.solutions, m.matches, spectrum.lsf_sigma))
+    found = posterior(Clues(line, combined, m.solutions, m.matches, spectrum.lsf_sigma, m.lines, m.fiber_fluxes))
     probabilities = found.probabilities
     shifts = redshifts(line.center)
     choice = choose(line, shifts, probabilities, m.solutions, identity, redshift)

@@ -14,11 +14,12 @@ import numpy as np
 
 from elixer_widgets.classification.continuum import GRID, CombinedContinuum
 from elixer_widgets.classification.priors import KINDS, line_density, log_continuum_density, share
-from elixer_widgets.classification.solutions import Companion, Solution
+from elixer_widgets.classification.solutions import Solution
 from elixer_widgets.detection import NAN
 from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.spectra.extraction import FiberFlux
 from elixer_widgets.spectra.fitting import LineFit
-from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, observed_air, redshift_of
 
 IDENTITIES: tuple[str, ...] = (
     "Lya", "OII", "OIII", "Hb", "Hg", "CIV", "CIII", "HeII", "MgII", "other", "star", "artifact", "noise",
@@ -36,12 +37,23 @@ LIGHT_SPEED = 299792.458
 MODEL_DOUBT = 1e-4
 """Probability that none of this model holds; it is spread evenly over the identities and bounds every answer."""
 
-WIDTH_OUTLIERS = 0.03
+WIDTH_OUTLIERS = 0.005
 """Share of lines whose width the kinds do not describe; our estimate."""
 
 NOISE_FALL = 2.2
 """Per unit of S/N, how steeply false lines thin out in ln, from where they are a tenth of all, at S/N 5.7."""
 NOISE_EVEN = 5.7
+
+ACCEPTED_CASE = 5.0
+"""ln of the likelihood that an accepted multi-line solution has at least; our estimate."""
+
+ABSORPTION_SNR = 6.0
+ABSORPTION_GAIN = 2.0
+"""Absorption lines from this S/N are looked at; each at the place of a star's adds this much in ln; our estimate."""
+_STELLAR_LINES = ("Heta", "Hzeta", "CaK", "CaH", "Hepsilon", "Hd", "Hg", "Hb")
+
+PROFILE_ERROR = 0.25
+"""Relative error of the fibers' weights as the image of a source; our estimate."""
 
 _BLOCKED = -60.0
 _IS_LYA = np.array([kind.identity == "Lya" for kind in KINDS])
@@ -64,7 +76,8 @@ class Evidence:
 class Clues:
     """What is known of a line, in the form that the model needs.
 
-    `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`.
+    `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`, `lines` everything found in the
+    spectrum, `fibers` the line in each fiber.
     """
 
     line: LineFit
@@ -72,6 +85,8 @@ class Clues:
     solutions: tuple[Solution, ...] = ()
     matches: tuple[Match, ...] = ()
     lsf_sigma: float = NAN
+    lines: tuple[LineFit, ...] = ()
+    fibers: tuple[FiberFlux, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,20 +163,71 @@ def _log_continuum(line: LineFit, continuum: CombinedContinuum, shifts: Mapping[
 
 def _log_companions(solutions: Sequence[Solution]) -> np.ndarray:
     """ln of the likelihood of what the spectrum shows at the companions' places, for each kind."""
-    known = {
-        s.identity: s.log_likelihood if np.isfinite(s.log_likelihood) else _from_status(s.companions)
-        for s in solutions
-        if s.identity != "other"
-    }
-    others = [s.log_likelihood for s in solutions if s.identity == "other" and np.isfinite(s.log_likelihood)]
+    known = {s.identity: _case(s) for s in solutions if s.identity != "other"}
+    others = [_case(s) for s in solutions if s.identity == "other"]
     # A line that is none of the listed identities is, one time in ten, the weaker of a pair in the list
     known["other"] = float(_log_sum(np.array([np.log(0.9)] + [np.log(0.1 / len(others)) + x for x in others])))
     return np.array([known.get(kind.identity, 0.0) for kind in KINDS])
 
 
-def _from_status(companions: Sequence[Companion]) -> float:
-    found = sum(min(each.snr, 6.0) for each in companions if each.status == "found")
-    return float(found - 2.0 * sum(each.status == "missing" for each in companions))
+def _case(solution: Solution) -> float:
+    """ln of a solution's likelihood; one that the published rule accepts is not argued away by a blended companion."""
+    found = [each for each in solution.companions if each.status == "found"]
+    missing = sum(each.status == "missing" for each in solution.companions)
+    case = solution.log_likelihood
+    if not np.isfinite(case):
+        case = sum(min(each.snr, 6.0) for each in found) - 2.0 * missing
+    return float(max(case, ACCEPTED_CASE) if solution.accepted and found else case)
+
+
+def _log_absorption(lines: Sequence[LineFit], shifts: Mapping[str, float]) -> tuple[np.ndarray, int]:
+    """ln of the likelihood of the absorption lines for each kind, and how many are where a star has them."""
+    seen = [each for each in lines if each.is_absorption and each.snr > ABSORPTION_SNR]
+    out = np.zeros(len(KINDS))
+    if not seen:
+        return out, 0
+
+    def matched(z: float) -> int:
+        places = [float(observed_air(LINES[name], z)) for name in _STELLAR_LINES]
+        return sum(any(abs(each.center - x) < max(6.0, 0.3 * each.sigma) for x in places) for each in seen)
+
+    for i, kind in enumerate(KINDS):
+        if kind.identity == "star":
+            out[i] = min(ABSORPTION_GAIN * matched(0.0), 15.0)
+        elif kind.identity in ("OII", "OIII", "Hb", "Hg") and shifts[kind.identity] > 0:
+            # Galaxies show these less often than stars do
+            out[i] = min(0.5 * ABSORPTION_GAIN * max(matched(shifts[kind.identity]) - 1, 0), 6.0)
+    return out, matched(0.0)
+
+
+def _log_fibers(fibers: Sequence[FiberFlux]) -> np.ndarray:
+    """ln of the likelihood of the line's spread over the fibers: as the image of a source, or anyhow (artifact).
+
+    A source's flux goes with the fibers' weights, for an extended one less steeply. An artifact (cosmic ray, charge
+    trap, residual of the sky) is in some fibers and not in others, whatever their weights. Noise that was picked out
+    because it looks like a source looks like one.
+    """
+    out = np.zeros(len(KINDS))
+    if len(fibers) < 3:
+        return out
+    flux, error, weight = (
+        np.array([getattr(each, name) for each in fibers]) for name in ("flux", "flux_err", "weight")
+    )
+    peak = float(np.max(flux))
+    if not peak > 0:
+        return out
+    best = -np.inf
+    for power in (0.6, 0.8, 1.0, 1.2):
+        shape = weight**power
+        scale = max(float(np.sum(flux * shape / error**2) / np.sum((shape / error) ** 2)), 0.0)
+        sigma = np.hypot(error, PROFILE_ERROR * scale * shape)
+        best = max(best, float(np.sum(-0.5 * ((flux - scale * shape) / sigma) ** 2 - np.log(sigma))))
+    nothing = np.exp(-0.5 * (flux / error) ** 2) / error
+    anything = np.where((flux > -3 * error) & (flux < 1.5 * peak), np.sqrt(2 * np.pi) / (1.5 * peak), 0.0)
+    artifact = float(np.sum(np.log(0.75 * nothing + 0.25 * anything + 1e-300)))
+    gain = float(np.clip(artifact - best, -8.0, 8.0))
+    out[[i for i, kind in enumerate(KINDS) if kind.identity == "artifact"]] = gain
+    return out
 
 
 def _log_width(line: LineFit, lsf_sigma: float, shifts: Mapping[str, float]) -> np.ndarray:
@@ -329,6 +395,13 @@ def posterior(clues: Clues) -> Posterior:
             ("line width", _log_width(line, clues.lsf_sigma, shifts), _width_words(line, clues.lsf_sigma)),
             ("line quality", _log_line_quality(line), f"S/N {line.snr:.1f}, χ² {line.chi2:.1f}"),
         ]
+        absorption, count = _log_absorption(clues.lines, shifts)
+        if np.any(absorption):
+            steps.append(("absorption lines", absorption, f"{count} absorption lines where a star has them"))
+        if clues.fibers:
+            fibers = _log_fibers(clues.fibers)
+            words = "spread over the fibers " + ("unlike" if fibers.max() > 1.0 else "like") + " the image of a source"
+            steps.append(("fibers", fibers, words))
         words = _counterpart_words(clues.matches)
         if words:
             steps.append(("catalogue redshift", _log_counterpart(clues.matches, shifts), words))

@@ -1,12 +1,56 @@
-"""A detection's spectrum from a part of its fibers."""
+"""What the single fibers of a detection say: the line in each of them, and the spectrum of a part of them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from elixer_widgets.detection import Fiber, Spectrum
+from elixer_widgets.detection import DataError, Fiber, Spectrum
+from elixer_widgets.spectra.fitting import LineFit, forced_flux
+
+
+@dataclass(frozen=True)
+class FiberFlux:
+    """The main line in one fiber: forced `flux` and error in erg/s/cm² of that fiber, and the fiber's weight."""
+
+    fiber_id: str
+    exposure: int
+    weight: float
+    flux: float
+    flux_err: float
+
+
+def fiber_fluxes(fibers: Sequence[Fiber], spectra: Sequence[Spectrum | None], line: LineFit) -> tuple[FiberFlux, ...]:
+    """The main line in every fiber that has a spectrum and a weight.
+
+    Parameters
+    ----------
+    fibers : sequence of Fiber
+    spectra : sequence of Spectrum or None
+        One a fiber.
+    line : LineFit
+        Its centre and width are taken as they are.
+
+    Returns
+    -------
+    tuple of FiberFlux
+        In the order of `fibers`; empty if the line was not measured.
+    """
+    if not (np.isfinite(line.center) and np.isfinite(line.sigma) and line.sigma > 0):
+        return ()
+    out = []
+    for fiber, spectrum in zip(fibers, spectra, strict=True):
+        if spectrum is None or not fiber.weight > 0:
+            continue
+        try:
+            flux, error = forced_flux(spectrum, [line.center], [line.sigma])
+        except DataError:
+            continue  # this fiber's spectrum does not reach the line
+        if np.isfinite(flux[0]) and error[0] > 0:
+            out.append(FiberFlux(fiber.fiber_id, fiber.expnum, fiber.weight, float(flux[0]), float(error[0])))
+    return tuple(out)
 
 
 def without_fibers(
