@@ -10,39 +10,18 @@ import astropy.units as u
 import h5py
 import numpy as np
 from astropy.io import fits
-from astropy.io.registry import IORegistryError
 from astropy.nddata import StdDevUncertainty
-from astropy.table import Table as AstropyTable
 
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.layout import text
 from elixer_widgets.releases.reading import open_h5
 from elixer_widgets.releases.spectrum import FoundSpectrum, found_spectrum, parse_magnitudes
+from elixer_widgets.releases.spectrum_tables import READ_FAULTS, brief, flux_factor, from_ecsv, from_text
 
-FLUX_UNIT = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
 TEXT_SUFFIXES = (".txt", ".dat", ".csv", ".tsv", ".asc", ".ascii", ".spec")
 TABLE_SUFFIXES = (".ecsv",)
 HDF5_SUFFIXES = (".h5", ".hdf5")
-FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".gz")
-
-_WAVELENGTH = ("wavelength", "wave", "lambda", "lam", "spectral_axis", "wl", "angstrom")
-_FLUX = ("flux", "flam", "f_lambda", "fluxdensity", "spec", "intensity", "counts")
-_ERROR = ("error", "err", "sigma", "std", "uncertainty", "flux_error", "flux_err", "noise", "e_flux", "unc")
-_INVERSE_VARIANCE = ("ivar", "inverse_variance")
-_VARIANCE = ("var", "variance")
-
-# What readers of foreign files may raise on a file that is not what it seems.
-READ_FAULTS = (
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    UnicodeError,
-    NotImplementedError,
-    IORegistryError,
-)
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
 def read_file(path: Path) -> Iterator[FoundSpectrum]:
@@ -54,13 +33,16 @@ def read_file(path: Path) -> Iterator[FoundSpectrum]:
         If the file holds no spectrum in the HETDEX range that can be read.
     """
     suffix = path.suffix.lower()
+    if suffix == ".gz":  # astropy unpacks FITS on the way
+        suffix = Path(path.stem).suffix.lower()
+        suffix = suffix if suffix in FITS_SUFFIXES else ".gz"
     if suffix in HDF5_SUFFIXES:
         for name in hdf5_names(path):
             yield read_hdf5(path, name)
     elif suffix in TABLE_SUFFIXES:
-        yield _from_ecsv(path)
+        yield from_ecsv(path)
     elif suffix in TEXT_SUFFIXES:
-        yield _from_text(path)
+        yield from_text(path)
     elif suffix in FITS_SUFFIXES or suffix in (".asdf", ".xml", ".vot"):
         yield from _from_specutils(path)
     else:
@@ -135,116 +117,6 @@ def _attribute(about: Mapping[str, Any], *names: str) -> float:
     return NAN
 
 
-# ------------------------------------------------------------------------------------------------- text
-
-
-def _from_text(path: Path) -> FoundSpectrum:
-    """Two or three columns of numbers, split by commas or blanks, with or without a line of names."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: not a text file ({error}); give columns of wavelength, flux and error") from error
-    names: list[str] = []
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, 1):
-        bare = line.strip()
-        if not bare or bare.startswith(("#", "%", "!", ";")):
-            continue
-        parts = [part.strip() for part in (bare.split(",") if "," in bare else bare.split())]
-        values = [_value(part) for part in parts]
-        if None in values:
-            if not rows and not names:
-                names = [part.lower() for part in parts]
-                continue
-            raise DataError(f"{path}: line {number} is not numbers ({bare[:40]!r}); give two or three columns")
-        rows.append([value for value in values if value is not None])
-    if not rows or len({len(row) for row in rows}) != 1:
-        raise DataError(f"{path}: no table of numbers with equal lines; give wavelength, flux and error")
-    columns = np.array(rows).T
-    if len(columns) < 2 or (len(columns) > 3 and not names) or (names and len(names) != len(columns)):
-        raise DataError(
-            f"{path}: has {len(columns)} columns; give wavelength (Å), flux and error, or name them in the first line"
-        )
-    table = dict(zip(names or ("wavelength", "flux", "error"), columns, strict=False))
-    return _from_columns(path, table, ["the file gives no units: taken as Å and 1e-17 erg/s/cm²/Å"])
-
-
-def _value(part: str) -> float | None:
-    """The number written, NaN where a missing one is meant, None where it is no number."""
-    if part.lower() in ("", "nan", "na", "n/a", "null", "--", "none"):
-        return NAN
-    try:
-        return float(part)
-    except ValueError:
-        return None
-
-
-def _from_ecsv(path: Path) -> FoundSpectrum:
-    try:
-        table = AstropyTable.read(path, format="ascii.ecsv")
-    except READ_FAULTS as error:
-        raise DataError(f"{path}: not an ECSV table ({_brief(error)}); write it with astropy") from error
-    columns: dict[str, np.ndarray] = {}
-    notes: list[str] = []
-    uncalibrated = ""
-    wave_name, flux_name = _pick(table.colnames, _WAVELENGTH, 0), _pick(table.colnames, _FLUX, 1)
-    for name in table.colnames:
-        if table[name].dtype.kind not in "fiu" or table[name].ndim != 1:
-            continue
-        values: np.ndarray = np.ma.filled(np.ma.asarray(table[name].data, float), np.nan)
-        unit = table[name].unit
-        if unit is not None and name == wave_name:
-            values = u.Quantity(values, unit).to_value(u.AA, u.spectral())
-        elif unit is not None and name != wave_name:
-            factor = _flux_factor(unit, np.asarray(columns.get(wave_name or "", values)))
-            if factor is not None:
-                values = values * factor
-            elif name == flux_name:
-                uncalibrated = f"the flux unit {unit} is not a flux density"
-                notes.append(f"fluxes kept as they are: {uncalibrated}")
-        elif name == flux_name:
-            notes.append("the file gives no flux unit: taken as 1e-17 erg/s/cm²/Å")
-        columns[name.lower()] = values
-    return _from_columns(path, columns, notes, uncalibrated)
-
-
-def _from_columns(
-    path: Path, columns: Mapping[str, np.ndarray], notes: list[str], uncalibrated: str = ""
-) -> FoundSpectrum:
-    names = list(columns)
-    wave, flux = _pick(names, _WAVELENGTH, 0), _pick(names, _FLUX, 1)
-    if wave is None or flux is None or wave == flux:
-        raise DataError(f"{path}: no columns of wavelength and flux among {', '.join(names) or 'none'}; name them so")
-    error: np.ndarray | None = None
-    named = _pick(names, _ERROR, 2 if len(names) == 3 else None)
-    ivar, variance = _pick(names, _INVERSE_VARIANCE, None), _pick(names, _VARIANCE, None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if ivar is not None:
-            error = 1.0 / np.sqrt(columns[ivar])
-        elif variance is not None:
-            error = np.sqrt(columns[variance])
-        elif named is not None and named not in (wave, flux):
-            error = columns[named]
-    notes = [*notes, "the file does not say whether wavelengths are in air: taken as air"]
-    return found_spectrum(
-        str(path), path.stem, columns[wave], columns[flux], error, "air", notes,
-        uncalibrated=uncalibrated, instrument=path.stem,
-    )  # fmt: skip
-
-
-def _pick(names: list[str], wanted: tuple[str, ...], place: int | None) -> str | None:
-    """The first name that is wanted, else the one at `place` if there are just unnamed ones."""
-    for name in wanted:
-        for given in names:
-            if given.lower() == name:
-                return given
-    for name in wanted:
-        for given in names:
-            if len(name) > 3 and given.lower().startswith(name):
-                return given
-    return names[place] if place is not None and place < len(names) else None
-
-
 # -------------------------------------------------------------------------------------------- specutils
 
 
@@ -262,8 +134,7 @@ def _from_specutils(path: Path) -> Iterator[FoundSpectrum]:
             spectra = list(specutils.SpectrumList.read(str(path)))
         except READ_FAULTS:
             raise DataError(
-                f"{path}: not a spectrum that specutils knows ({_brief(first)}); "
-                "give wavelength, flux and error as ECSV"
+                f"{path}: not a spectrum that specutils knows ({brief(first)}); give wavelength, flux and error as ECSV"
             ) from first
     if not spectra:
         raise DataError(f"{path}: holds no spectrum; give another file")
@@ -297,7 +168,7 @@ def _from_specutils_one(path: Path, label: str, spectrum: Any, header: Mapping[s
     if spectrum.uncertainty is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.asarray(spectrum.uncertainty.represent_as(StdDevUncertainty).array, float)
-    factor = _flux_factor(spectrum.flux.unit, wave)
+    factor = flux_factor(spectrum.flux.unit, wave)
     uncalibrated = ""
     if factor is None:
         unit = str(spectrum.flux.unit) or "none"
@@ -327,7 +198,7 @@ def _fits_header(path: Path) -> dict[str, Any]:
     DataError
         If the file is a picture of the sky or a cube.
     """
-    if path.suffix.lower() not in FITS_SUFFIXES:
+    if path.suffix.lower() not in (*FITS_SUFFIXES, ".gz"):
         return {}
     words: dict[str, Any] = {}
     try:
@@ -340,7 +211,7 @@ def _fits_header(path: Path) -> dict[str, Any]:
                 for word, value in hdu.header.items():
                     words.setdefault(word, value)
     except OSError as error:
-        raise DataError(f"{path}: not a whole FITS file ({_brief(error)}); copy it again") from error
+        raise DataError(f"{path}: not a whole FITS file ({brief(error)}); copy it again") from error
     return words
 
 
@@ -364,18 +235,3 @@ def _degrees(header: Mapping[str, Any], *names: str) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     return NAN
-
-
-def _flux_factor(unit: u.UnitBase | None, wave: np.ndarray) -> np.ndarray | None:
-    """What a flux in `unit` is multiplied by to be in 1e-17 erg/s/cm²/Å; None if it is no flux density."""
-    if unit is None:
-        return None
-    try:
-        return u.Quantity(np.ones(wave.shape), unit).to_value(FLUX_UNIT, u.spectral_density(wave * u.AA))
-    except u.UnitConversionError:
-        return None
-
-
-def _brief(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:80] if lines else type(error).__name__

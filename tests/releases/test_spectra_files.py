@@ -158,6 +158,24 @@ def test_ecsv_units(tmp_path: Path) -> None:
     assert spectrum.error[place] == pytest.approx(0.1 * expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "power"), [("error", 1), ("variance", 2), ("ivar", -2)])
+def test_ecsv_errors_of_every_kind_in_their_own_units(tmp_path: Path, kind: str, power: int) -> None:
+    """The error comes before the wavelength and in mJy, the flux in µJy: both end in the same unit."""
+    spread = (1e-4 * u.mJy) ** power
+    table = Table({kind: np.full(WAVE.size, spread.value), "flux": np.ones(WAVE.size) * u.uJy, "wave": WAVE * u.AA})
+    table[kind].unit = spread.unit
+    table.write(tmp_path / "s.ecsv", format="ascii.ecsv")
+    spectrum = open_release(tmp_path / "s.ecsv").detection(1).spectrum
+    assert np.allclose(spectrum.error / spectrum.flux, 0.1)
+
+
+def test_fluxes_named_per_two_angstrom_are_halved(tmp_path: Path) -> None:
+    rows = "\n".join(f"{wave},{flux},0.2" for wave, flux in zip(WAVE, FLUX, strict=True))
+    (tmp_path / "s.csv").write_text(f"wave_air_A,flux_e17_per_2A,err_e17_per_2A\n{rows}\n")
+    spectrum = open_release(tmp_path / "s.csv").detection(1).spectrum
+    assert np.allclose(spectrum.flux, FLUX / 2) and np.allclose(spectrum.error, 0.1)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -168,6 +186,8 @@ def test_ecsv_units(tmp_path: Path) -> None:
         ("1\n2\n3\n", "1 columns"),
         ("0.40 1\n0.41 1\n0.42 1\n", "give wavelengths in Å"),
         ("a,b\n1,2\n", "give wavelengths in Å"),
+        ("wave,z_lae,z_oii,distance\n4000,1,2,3\n", "no columns of wavelength and flux among wave, z_lae"),
+        ("flux,ivar,z\n4000,1,2\n", "no columns of wavelength and flux"),
     ],
 )
 def test_text_that_is_no_spectrum(tmp_path: Path, words: str, message: str) -> None:
