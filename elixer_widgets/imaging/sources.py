@@ -21,7 +21,7 @@ KRON_FACTOR = 2.5
 KRON_SEARCH = 6.0  # radius, in units of the ellipse of second moments, within which the Kron radius is reckoned
 SMALLEST_RADIUS = 1.75  # pixels: half the published smallest Kron diameter of 3.5
 # Share of the light within 2.5 Kron radii. Images with known sources, analysed with the settings above, give 0.962 for
-# points under Moffat seeing, 0.974 for discs and 0.993 for Gaussians; the often quoted 0.94 makes all of them too bright.
+# points under Moffat seeing, 0.974 for discs and 0.993 for Gaussians; the often quoted 0.94 makes all too bright.
 KRON_LIGHT = 0.967
 
 EDGE_REACH = 1.5  # arcsec: how far the edge of a source may be from the position that it is taken for (user guide)
