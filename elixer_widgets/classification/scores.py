@@ -7,6 +7,7 @@ and are no probabilities; `Solution.log_likelihood` is the measure to reason wit
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MIN_SCORE = 3.0
 MIN_COMPANION_SCORE = 2.4
@@ -27,7 +28,7 @@ _NOISE_CHANCE = np.array(
 
 
 def line_score(
-    snr: np.ndarray, sigma: np.ndarray, flux: np.ndarray, peak_to_noise: np.ndarray, offset: np.ndarray | float = 0.0
+    snr: ArrayLike, sigma: ArrayLike, flux: ArrayLike, peak_to_noise: ArrayLike, offset: ArrayLike = 0.0
 ) -> np.ndarray:
     """Score of a line from its signal to noise, σ (Å), flux (erg/s/cm²), height over noise, and offset (Å).
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elixer_widgets.classification import scores, templates
+from elixer_widgets.classification import consistency, scores, templates
+from elixer_widgets.classification.consistency import Member
 from elixer_widgets.detection import NAN, Spectrum
+from elixer_widgets.spectra.continuum import ContinuumEstimate, wide_continuum
 from elixer_widgets.spectra.fitting import LineFit, forced_flux
 from elixer_widgets.spectra.lines import (
     GALAXY_RATIOS,
@@ -276,47 +278,95 @@ def _log_likelihood(fit: LineFit, anchor: Line, measured: Sequence[Companion], b
 
 
 def _published_score(
-    spectrum: Spectrum, fit: LineFit, measured: Sequence[Companion], places: Sequence[_Place], lines: Sequence[LineFit]
+    spectrum: Spectrum,
+    fit: LineFit,
+    anchor: Line,
+    redshift: float,
+    measured: Sequence[Companion],
+    places: Sequence[_Place],
+    lines: Sequence[LineFit],
+    wide: ContinuumEstimate,
 ) -> tuple[float, np.ndarray]:
-    """The published sum of scores of one solution, and the scores of its companions."""
-    error = np.asarray(spectrum.error) if spectrum.has_error else np.full(spectrum.flux.shape, NAN)
+    """The published score of one solution, and the scores of its companions."""
+    error = np.nan_to_num(np.asarray(spectrum.error))
     found = [
-        (each, place) for each, place in zip(measured, places, strict=True)
+        (each, place)
+        for each, place in zip(measured, places, strict=True)
         if each.status == "found" and not place.line.absorption
-    ]  # fmt: skip
-    if found:
-        snr = np.array([each.snr for each, _ in found])
-        sigma = np.array([place.sigma for _, place in found])
-        flux = np.array([each.flux for each, _ in found])
-        noise = np.interp([each.wavelength for each, _ in found], spectrum.wavelength, np.nan_to_num(error, nan=0.0))
-        peak = flux * 1e17 / (sigma * np.sqrt(2.0 * np.pi))
-        each_score = scores.line_score(snr, sigma, flux, np.where(noise > 0, peak / np.maximum(noise, 1e-30), 5.0))
-        each_score = each_score * np.array([0.25 if each.line == "NV" else 1.0 for each, _ in found])
-        each_score = each_score[each_score >= scores.MIN_COMPANION_SCORE]
-    else:
-        each_score = np.zeros(0)
+    ]
+    snr = np.array([each.snr for each, _ in found])
+    sigma = np.array([place.sigma for _, place in found])
+    flux = np.array([each.flux for each, _ in found])
+    noise = np.interp([each.wavelength for each, _ in found], spectrum.wavelength, error)
+    peak = flux * 1e17 / (sigma * np.sqrt(2.0 * np.pi))
+    each_score = scores.line_score(snr, sigma, flux, np.where(noise > 0, peak / np.maximum(noise, 1e-30), 5.0))
+    each_score = each_score * np.array([0.25 if each.line == "NV" else 1.0 for each, _ in found])
+    keep = each_score >= scores.MIN_COMPANION_SCORE
+    found = [entry for entry, kept in zip(found, keep, strict=True) if kept]
+    each_score = each_score[keep]
     total = float(each_score.sum())
-    used = [(fit.center, fit.sigma)] + [(each.wavelength, place.sigma) for each, place in found]
+    total -= _unmatched_penalty(fit, [place for _, place in found], lines, spectrum, error, total)
+    if total <= 0 or not found:
+        return max(total, 0.0), each_score
+    # +3 for each companion on a peak of its own
+    on_peak = sum(any(abs(each.center - place.wavelength) <= 2.0 for each in lines) for _, place in found)
+    total += scores.bonus(len(found)) + 3.0 * on_peak
+    members = {
+        each.line: Member(each.flux, each.flux_err, 2.355 * place.sigma, 0.0, each.snr, float(value), place.line.rank)
+        for (each, place), value in zip(found, each_score, strict=True)
+    }
+    main_noise = float(np.interp(fit.center, spectrum.wavelength, error))
+    main_score = scores.line_score(fit.snr, fit.sigma, fit.flux, fit.amplitude / main_noise if main_noise > 0 else 5.0)
+    fwhm_err = 2.355 * fit.sigma_err if np.isfinite(fit.sigma_err) else 0.0
+    members[anchor.name] = Member(
+        fit.flux, fit.flux_err, fit.fwhm, fwhm_err, fit.snr, float(main_score), rank=anchor.rank
+    )
+
+    def expected_at(name: str) -> float:
+        return float(vacuum_to_air(LINES[name].vacuum * (1.0 + redshift)))
+
+    result = total * consistency.galaxy(members, expected_at)
+    emitter = 1.0
+    is_lae = consistency.LAE_REDSHIFTS[0] < redshift < consistency.LAE_REDSHIFTS[1]
+    if is_lae:
+        width = abs(fit.flux) * 1e17 / wide.value / (1.0 + redshift) if wide.value > 0 else 0.0
+        relative = np.hypot(fit.flux_err / fit.flux, wide.error / wide.value) if width > 0 and fit.flux else 0.0
+        emitter = consistency.lae(members, anchor.name, width, 0.0 if wide.is_limit else float(width * relative))
+        result *= emitter
+    if not is_lae or emitter > 1.0:
+        result *= consistency.agn(members, expected_at)
+    return result, each_score
+
+
+def _unmatched_penalty(
+    fit: LineFit,
+    used: Sequence[_Place],
+    lines: Sequence[LineFit],
+    spectrum: Spectrum,
+    error: np.ndarray,
+    total: float,
+) -> float:
+    """What lines that the solution leaves unexplained take off, by the published rule."""
+    places = [(fit.center, fit.sigma)] + [(place.wavelength, place.sigma) for place in used]
     unmatched = [
-        line_ for line_ in lines
-        if not line_.is_absorption and 3550.0 <= line_.center <= 5500.0
-        and all(abs(line_.center - center) > max(4.0, 3.0 * sigma) for center, sigma in used)
-    ]  # fmt: skip
-    if unmatched:
-        values = scores.line_score(
-            np.array([each.snr for each in unmatched]),
-            np.array([each.sigma for each in unmatched]),
-            np.array([each.flux for each in unmatched]),
-            np.array([each.amplitude for each in unmatched])
-            / np.maximum(
-                np.interp([each.center for each in unmatched], spectrum.wavelength, np.nan_to_num(error)), 1e-3
-            ),
-        )
-        penalty = float(np.sort(values[values > scores.MIN_SCORE])[-5:].sum())
-        forgiven = each_score.size >= 2 and each_score.size + 1 > len(unmatched) and total > penalty
-        if penalty > 25.0 and not forgiven:
-            total -= penalty
-    return total + scores.bonus(each_score.size), each_score
+        each
+        for each in lines
+        if not each.is_absorption
+        and 3550.0 <= each.center <= 5500.0
+        and all(abs(each.center - center) > max(4.0, 3.0 * sigma) for center, sigma in places)
+    ]
+    if not unmatched:
+        return 0.0
+    noise = np.maximum(np.interp([each.center for each in unmatched], spectrum.wavelength, error), 1e-3)
+    values = scores.line_score(
+        np.array([each.snr for each in unmatched]),
+        np.array([each.sigma for each in unmatched]),
+        np.array([each.flux for each in unmatched]),
+        np.array([each.amplitude for each in unmatched]) / noise,
+    )
+    penalty = float(np.sort(values[values > scores.MIN_SCORE])[-5:].sum())
+    forgiven = len(used) >= 2 and len(used) + 1 > len(unmatched) and total > penalty
+    return penalty if penalty > 25.0 and not forgiven else 0.0
 
 
 def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) -> tuple[Solution, ...]:
@@ -346,9 +396,10 @@ def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) 
     if not hypotheses:
         return ()
     broad = is_broad(line_fit, _lsf(spectrum))
+    wide = wide_continuum(spectrum, line_fit.center, lines)
     rated = []
     for (anchor, z), (places, measured) in zip(hypotheses, _measured(spectrum, line_fit, hypotheses), strict=True):
-        score, parts = _published_score(spectrum, line_fit, measured, places, lines)
+        score, parts = _published_score(spectrum, line_fit, anchor, z, measured, places, lines, wide)
         likelihood = _log_likelihood(line_fit, anchor, measured, broad)
         rated.append((max(score, 0.0), parts, likelihood, anchor, z, measured))
     total = sum(score for score, *_ in rated)
