@@ -11,7 +11,7 @@ from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
-SHOWN = 6
+SHOWN = 5
 """Rows; the heaviest sources. The combined one comes last and always."""
 
 
@@ -53,10 +53,13 @@ class Continua(Panel):
         title = Markup(markup="<h3>Continuum <small>each source and its weight</small></h3>")
         self.table = Markup()
         super().__init__(state, "continua", (title, self.table))
-        self.watch(self._draw, "interpretation")
+        self.watch(self._draw, "interpretation", clear=self._clear)
 
     def _draw(self) -> None:
         interpretation = self.state.interpretation
         self.table.markup = (
             '<div class="ew-none">not interpreted</div>' if interpretation is None else draw(interpretation)
         )
+
+    def _clear(self) -> None:
+        self.table.markup = ""

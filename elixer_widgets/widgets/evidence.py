@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.posterior import Evidence
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
@@ -14,31 +15,45 @@ FULL_BAR = 6.0
 """Natural log odds of a bar that fills its side (400 to 1); longer ones are cut, their number is not."""
 
 
+SILENT = 0.05
+"""Log odds below which a piece of evidence is only named."""
+
+
+def _amount(piece: Evidence) -> float:
+    return piece.log_odds if isfinite(piece.log_odds) else 0.0
+
+
+def _row(piece: Evidence) -> str:
+    amount = _amount(piece)
+    share = 50.0 * min(abs(amount) / FULL_BAR, 1.0)
+    left = 50.0 if amount >= 0 else 50.0 - share
+    side = "ew-for" if amount >= 0 else "ew-against"
+    sign = "+" if amount > 0 else ""
+    return (
+        f'<div class="ew-bar-row" title="{escape(piece.words)}"><span class="ew-bar-name">{escape(piece.name)}</span>'
+        f'<span class="ew-bar"><i class="{side}" style="left:{left:.1f}%;width:{max(share, 0.6):.1f}%"></i></span>'
+        f'<span class="ew-bar-number">{sign}{words.number(amount, 1)}</span>'
+        f'<span class="ew-bar-words">{escape(piece.words)}</span></div>'
+    )
+
+
 def draw(interpretation: Interpretation) -> str:
     """The bars as HTML, the strongest evidence first."""
     if not interpretation.evidence:
         return '<div class="ew-none">no evidence was weighed</div>'
-    rows = []
-    for piece in sorted(interpretation.evidence, key=lambda e: -abs(e.log_odds) if isfinite(e.log_odds) else 0.0):
-        amount = piece.log_odds if isfinite(piece.log_odds) else 0.0
-        share = 50.0 * min(abs(amount) / FULL_BAR, 1.0)
-        left = 50.0 if amount >= 0 else 50.0 - share
-        side = "ew-for" if amount >= 0 else "ew-against"
-        sign = "+" if amount > 0 else ""
-        rows.append(
-            f'<div class="ew-bar-row" title="{escape(piece.words)}">'
-            f'<span class="ew-bar-name">{escape(piece.name)}</span>'
-            f'<span class="ew-bar"><i class="{side}" style="left:{left:.1f}%;width:{max(share, 0.6):.1f}%"></i></span>'
-            f'<span class="ew-bar-number">{sign}{words.number(piece.log_odds, 1)}</span>'
-            f'<span class="ew-bar-words">{escape(piece.words)}</span></div>'
-        )
-    calibrated = (
-        "Calibrated against truth." if interpretation.calibrated else "* Provisional: not calibrated against truth."
-    )
+    ordered = sorted(interpretation.evidence, key=lambda piece: -abs(_amount(piece)))
+    telling = [piece for piece in ordered if abs(_amount(piece)) >= SILENT]
+    silent = [piece for piece in ordered if abs(_amount(piece)) < SILENT]
+    foot = [f"Together P(Lyα) = {words.percent(interpretation.p_lya)}"]
+    foot[0] += ", calibrated." if interpretation.calibrated else "; * provisional, not calibrated."
+    if silent:
+        tip = "; ".join(f"{piece.name}: {piece.words}" for piece in silent)
+        names = ", ".join(piece.name for piece in silent)
+        foot.append(f'<span title="{escape(tip)}">Without say: {escape(names)}.</span>')
+    rows = "".join(_row(piece) for piece in telling)
     return (
         '<div class="ew-bar-scale"><span>against</span><span>for Lyα</span></div>'
-        f'{"".join(rows)}<div class="ew-bar-foot">Together P(Lyα) = {words.percent(interpretation.p_lya)}. {calibrated}'
-        "</div>"
+        f'{rows}<div class="ew-bar-foot">{" ".join(foot)}</div>'
     )
 
 
@@ -49,10 +64,13 @@ class EvidencePanel(Panel):
         title = Markup(markup="<h3>Why <small>what each piece adds to the log odds of Lyα</small></h3>")
         self.bars = Markup().add_class("ew-fill").add_class("ew-scroll")
         super().__init__(state, "evidence", (title, self.bars))
-        self.watch(self._draw, "interpretation")
+        self.watch(self._draw, "interpretation", clear=self._clear)
 
     def _draw(self) -> None:
         interpretation = self.state.interpretation
         self.bars.markup = (
             '<div class="ew-none">not interpreted</div>' if interpretation is None else draw(interpretation)
         )
+
+    def _clear(self) -> None:
+        self.bars.markup = ""

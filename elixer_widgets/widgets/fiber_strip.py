@@ -122,11 +122,11 @@ class FiberStrip(Panel):
         title = Markup(markup="<h3>Fibers <small>counts | pixel flat | smoothed · weight · distance · χ²</small></h3>")
         self.strip = Markup().add_class("ew-fill")
         super().__init__(state, "fibers", (title, self.strip))
-        self.watch(self._draw, "detection")
+        self.watch(self._draw, "detection", clear=self._clear)
 
     def _draw(self) -> None:
         detection: Detection | None = self.state.detection
-        # emptied first: if reading the images fails, those of another detection must not stay
+        self.strip.markup = "" if detection is None else draw(detection.fiber_images)
+
+    def _clear(self) -> None:
         self.strip.markup = ""
-        if detection is not None:
-            self.strip.markup = draw(detection.fiber_images)

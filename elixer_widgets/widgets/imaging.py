@@ -230,7 +230,7 @@ class ImagingPanel(Panel):
         self.automatic.on_click(lambda _button: state.choose(aperture=None))
         head = W.HBox([self.title, self.radius, self.automatic]).add_class("ew-head")
         super().__init__(state, "imaging", (head, self.tiles))
-        self.watch(self._draw, "measurements", "band")
+        self.watch(self._draw, "measurements", "band", clear=self._clear)
 
     def _select(self, key: str) -> None:
         self.state.band = key
@@ -250,8 +250,10 @@ class ImagingPanel(Panel):
             known[number] = pictures.data_uri(pictures.gray(data, limits, asinh=True))
         return known[number]
 
-    def _draw(self) -> None:
+    def _clear(self) -> None:
         self.tiles.markup = ""
+
+    def _draw(self) -> None:
         measurements = self.state.measurements
         if measurements is None or not measurements.cutouts:
             self._empty(measurements)

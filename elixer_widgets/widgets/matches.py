@@ -66,8 +66,11 @@ class Matches(Panel):
         title = Markup(markup="<h3>Catalogue matches <small>within 3″, best first</small></h3>")
         self.table = Markup().add_class("ew-fill").add_class("ew-scroll")
         super().__init__(state, "matches", (title, self.table))
-        self.watch(self._draw, "measurements")
+        self.watch(self._draw, "measurements", clear=self._clear)
 
     def _draw(self) -> None:
         measurements = self.state.measurements
         self.table.markup = '<div class="ew-none">not measured</div>' if measurements is None else draw(measurements)
+
+    def _clear(self) -> None:
+        self.table.markup = ""

@@ -34,14 +34,19 @@ class Panel(W.VBox):
         self.add_class("ew-panel")
         self.add_class(f"ew-{area}")
 
-    def watch(self, draw: Callable[[], None], *names: str) -> None:
-        """Call `draw` now and whenever one of these traits of the state changes; a failure stays in this panel."""
+    def watch(self, draw: Callable[[], None], *names: str, clear: Callable[[], None] | None = None) -> None:
+        """Call `draw` now and whenever one of these traits of the state changes; a failure stays in this panel.
+
+        After a failure `clear` is called, so that nothing of another detection stays to be taken for this one's.
+        """
 
         def safely(_change: Any = None) -> None:
             try:
                 draw()
             except Exception as error:
                 log.exception("%s could not be drawn", type(self).__name__)
+                if clear is not None:
+                    clear()
                 self._show_fault(
                     f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected."
                 )

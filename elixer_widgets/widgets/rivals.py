@@ -41,7 +41,7 @@ def _companions(companions: tuple[Companion, ...]) -> str:
         return "<span>no companion lines</span>"
     decide = [f"{SIGNS[s]} {s} {names}" for s in ("found", "missing") if (names := _names(companions, s))]
     counts = []
-    for status, word in (("not seen", "not seen"), ("out of range", "outside")):
+    for status, word in (("not seen", "not seen"), ("out of range", "out")):
         count = sum(c.status == status for c in companions)
         if count:
             counts.append(f"{SIGNS[status]} {count} {word}")
@@ -83,10 +83,13 @@ class Rivals(Panel):
         self.cards = Markup().add_class("ew-fill")
         self.cards.on_pick(lambda identity: state.choose(identity=identity))
         super().__init__(state, "rivals", (self.cards,))
-        self.watch(self._draw, "interpretation")
+        self.watch(self._draw, "interpretation", clear=self._clear)
 
     def _draw(self) -> None:
         interpretation = self.state.interpretation
         self.cards.markup = (
             '<div class="ew-none">not interpreted</div>' if interpretation is None else draw(interpretation)
         )
+
+    def _clear(self) -> None:
+        self.cards.markup = ""

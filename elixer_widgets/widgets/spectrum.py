@@ -230,7 +230,7 @@ class SpectrumPanel(Panel):
         with self.places.hold_sync():
             if labels:
                 x = [(label.wavelength, label.wavelength, label.place, np.nan) for label in labels]
-                y = [(0.0, HEADROOM, LABEL_ROWS[label.row] - 0.07, np.nan) for label in labels]
+                y = [(0.0, HEADROOM, LABEL_ROWS[label.row] - 0.105, np.nan) for label in labels]
                 self.places.x, self.places.y = np.ravel(x), np.ravel(y)
             else:
                 self.places.x = self.places.y = NOTHING

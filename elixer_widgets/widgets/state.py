@@ -166,7 +166,7 @@ class ExplorerState(HasTraits):
             self._turning = False
         self.message = ""
         detectid = self.detectids[self.position]
-        self.detection = self._attempt("Reading", detectid, lambda: self.release.detection(detectid))
+        self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
         self._measure()
 
     @observe("choices")
@@ -178,6 +178,11 @@ class ExplorerState(HasTraits):
             self._measure()
         else:
             self._interpret()
+
+    def _read(self, detectid: int) -> Detection:
+        """The detection; one measured before comes with what was read for it then."""
+        known = self._measured.get(detectid)
+        return self.release.detection(detectid) if known is None else known.detection
 
     def _measure(self) -> None:
         detection, choices = self.detection, self.choices

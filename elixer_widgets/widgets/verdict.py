@@ -74,7 +74,7 @@ class Verdict(Panel):
     def __init__(self, state: ExplorerState) -> None:
         self.line = Markup()
         super().__init__(state, "verdict", (self.line,))
-        self.watch(self._draw, "detection", "interpretation")
+        self.watch(self._draw, "detection", "interpretation", clear=self._clear)
 
     def _draw(self) -> None:
         interpretation, detection = self.state.interpretation, self.state.detection
@@ -83,3 +83,6 @@ class Verdict(Panel):
         else:
             who = where(detection) if detection is not None else '<span class="ew-who"><b>nothing shown</b></span>'
             self.line.markup = f'<div class="ew-verdict-line">{who}<em>no verdict</em></div>'
+
+    def _clear(self) -> None:
+        self.line.markup = ""

@@ -1,0 +1,49 @@
+"""A person in JupyterLab: the notebook runs, the page answers, and no key reaches the notebook."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def opened(visit, lab):
+    """The explorer notebook, run to its end."""
+    page = visit.page
+    page.goto(f"{lab}/lab/workspaces/test/tree/notebooks/explorer.ipynb?reset")
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=90_000)
+    page.wait_for_timeout(1500)  # the menus come before they answer
+    page.click('.lm-MenuBar-itemLabel:has-text("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    visit.wait()
+    page.evaluate("document.querySelector('.ew-page').scrollIntoView({block: 'start'})")
+    return visit
+
+
+def test_the_page_works_in_a_notebook(opened, tmp_path):
+    page = opened.page
+    page.click(".ew-card[data-key=Lya]")
+    opened.until("document.querySelector('.ew-line b').textContent.startsWith('Lyα')")
+    before = opened.text(".ew-z b"), opened.text(".ew-ew b")
+    page.click(".ew-card[data-key=OII]")
+    opened.until("document.querySelector('.ew-line b').textContent.startsWith('[O II]')")
+    assert opened.text(".ew-z b") != before[0] and opened.text(".ew-ew b") != before[1]
+    opened.until(
+        "[...document.querySelectorAll('.ew-spectrum text.label')].some(e => e.textContent.startsWith('[O II]'))"
+    )
+
+    pdf = opened.download(".ew-exports button:text-is('PDF')", tmp_path)
+    assert pdf.read_bytes().startswith(b"%PDF")
+    tables = pytest.importorskip("tables")
+    with tables.open_file(str(opened.download(".ew-exports button:text-is('HDF5')", tmp_path))) as catalogue:
+        assert catalogue.root.Detections.nrows == 1
+
+    cells = page.locator(".jp-Cell").count()
+    first = opened.text(".ew-who b")
+    page.focus(".ew-page")
+    for key in ("n", "a", "b", "d", "d", "x", "m"):  # in the notebook: insert, delete, cut, to markdown
+        page.keyboard.press(key)
+    opened.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
+    assert page.locator(".jp-Cell").count() == cells
+    opened.clean()

@@ -1,0 +1,113 @@
+"""The spectrum panels: their data, and that they follow the state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from elixer_widgets.classification.solutions import Companion
+from elixer_widgets.detection import Spectrum
+from elixer_widgets.widgets import spectrum
+from tests import factories
+
+WIDTH = 2070.0
+
+
+def wide(label):
+    """The Å that a label's text takes."""
+    return spectrum.LETTER * WIDTH * (len(label.text) + 1)
+
+
+def test_labels_of_lya_name_it_and_its_companion_in_range():
+    labels = spectrum.line_labels(factories.make_interpretation(), 3470.0, 5540.0)
+    assert {label.text: label.wavelength for label in labels} == {"Lyα 1216": 4500.0, "N V 1241": 4592.7}
+
+
+def test_labels_never_touch_and_the_deciding_lines_keep_their_names():
+    made = factories.make_interpretation()
+    crowd = tuple(
+        Companion(f"X{n}", f"Line {n}", 4480.0 + 8 * n, True, status="found" if n == 3 else "not seen")
+        for n in range(12)
+    )
+    labels = spectrum.line_labels(replace(made, companions=crowd), 3470.0, 5540.0)
+    assert len(labels) == 13  # every line keeps its mark
+    named = [label for label in labels if label.text]
+    assert {"Lyα 1216", "Line 3"} <= {label.text for label in named}
+    for row in range(len(spectrum.LABEL_ROWS)):
+        spans = sorted((n.place - wide(n) / 2, n.place + wide(n) / 2) for n in named if n.row == row)
+        assert all(end <= begin + 1e-6 for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_labels_stay_inside():
+    made = factories.make_interpretation()
+    edge = (Companion("A", "A long name", 3471.0, True, status="found"), Companion("B", "Another", 5539.0, True))
+    for label in spectrum.line_labels(replace(made, companions=edge), 3470.0, 5540.0):
+        if label.text:
+            assert label.place - wide(label) / 2 >= 3470.0 - 1e-6
+            assert label.place + wide(label) / 2 <= 5540.0 + 1e-6
+
+
+def test_the_flux_axis_shows_the_line_and_ignores_a_bad_pixel():
+    rng = np.random.default_rng(2)
+    x = np.arange(3470.0, 5541.0, 2.0)
+    flux = rng.normal(0.0, 0.2, x.size)
+    flux[100] = 500.0
+    flux[515] = 9.0  # a narrow line: one sample
+    made = Spectrum(x, flux, np.full(x.shape, 0.2))
+    _, blind = spectrum.flux_range(made)
+    _, top = spectrum.flux_range(made, float(x[515]))
+    assert blind < 3.0
+    assert 9.0 < top < 12.0
+
+
+def test_the_flux_axis_of_nothing_is_finite():
+    x = np.arange(10.0)
+    low, high = spectrum.flux_range(Spectrum(x, np.full(10, np.nan), np.full(10, np.nan)))
+    assert np.isfinite([low, high]).all() and high > low
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 3.7e-3), (-250.0, 9100.0), (4460.0, 4540.0)])
+def test_ticks_are_round_and_inside(low, high):
+    ticks = spectrum.ticks(low, high, 5)
+    assert 2 <= ticks.size <= 8
+    assert ticks[0] >= low - 1e-9 and ticks[-1] <= high + 1e-9
+    step = ticks[1] - ticks[0]
+    assert round(step / 10 ** np.floor(np.log10(step) + 1e-9), 6) in (1.0, 2.0, 5.0)
+
+
+def test_steps_outline_each_sample_over_its_own_width():
+    x, y = spectrum.steps(np.array([1.0, 2.0, 3.0]), np.array([5.0, 6.0, 7.0]))
+    assert list(x) == [0.5, 1.5, 1.5, 2.5, 2.5, 3.5]
+    assert list(y) == [5.0, 5.0, 6.0, 6.0, 7.0, 7.0]
+
+
+def test_reassigning_changes_the_labels_only(explorer):
+    panel = explorer.spectrum
+    before = np.asarray(panel.flux.y)
+    assert [text for text in panel.texts.text if text] == ["Lyα 1216", "N V 1241"]
+    explorer.state.choose(identity="OII")
+    assert [text for text in panel.texts.text if text] == ["[O II] 3728", "[Ne III] 3869"]
+    assert np.asarray(panel.flux.y) is before
+
+
+def test_turning_the_page_undoes_the_zoom(explorer):
+    explorer.spectrum.x.min, explorer.spectrum.x.max = 4400.0, 4600.0
+    explorer.state.next()
+    assert (explorer.spectrum.x.min, explorer.spectrum.x.max) == (3470.0, 5540.0)
+
+
+def test_the_fit_is_drawn_where_it_was_fitted(explorer):
+    panel, line = explorer.line_fit, explorer.state.measurements.line
+    peak = np.asarray(panel.model.x)[np.argmax(panel.model.y)]
+    assert peak == pytest.approx(line.center, abs=0.5)
+    assert "4500.00 ± 0.30" in panel.numbers.markup
+
+
+def test_without_a_measurement_the_curves_are_gone(explorer):
+    explorer.state.position = 4
+    assert not np.isfinite(np.asarray(explorer.spectrum.flux.y, float)).any()
+    assert not np.isfinite(np.asarray(explorer.line_fit.model.y, float)).any()
+    assert not any(explorer.spectrum.texts.text)

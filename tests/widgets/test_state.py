@@ -1,0 +1,154 @@
+"""The state: what is computed when, what resets, and how failures are told."""
+
+from __future__ import annotations
+
+import pytest
+from traitlets import TraitError
+
+from elixer_widgets.analysis import Aperture
+from elixer_widgets.detection import DataError
+from elixer_widgets.widgets import state as state_module
+from elixer_widgets.widgets.state import REMEMBERED, Choices, ExplorerState
+from tests.widgets.fakes import FakeRelease
+
+
+def test_the_first_detection_is_measured_once(state, counts):
+    assert state.detection.detectid == FakeRelease.ids[0]
+    assert state.interpretation.measurements is state.measurements
+    assert counts == {"measure": 1, "interpret": 1}
+
+
+def test_reassigning_the_line_only_interprets(state, counts):
+    state.choose(identity="OII")
+    assert state.interpretation.identity == "OII"
+    state.choose(redshift=2.7)
+    assert state.interpretation.identity == "Lya"
+    assert counts == {"measure": 1, "interpret": 3}
+
+
+def test_an_identity_drops_a_redshift_and_the_other_way_round(state):
+    state.choose(redshift=0.2)
+    state.choose(identity="CIV")
+    assert state.choices == Choices(identity="CIV")
+    state.choose(redshift=0.3)
+    assert state.choices == Choices(redshift=0.3)
+
+
+def test_a_new_aperture_measures_again_and_keeps_the_identity(state, counts):
+    state.choose(identity="OII")
+    state.choose(aperture=Aperture(2.0))
+    assert state.choices.identity == "OII"
+    assert state.interpretation.identity == "OII"
+    assert all(growth.radius == 2.0 for growth in state.measurements.growths)
+    assert counts["measure"] == 2
+
+
+def test_excluded_fibers_reach_the_measurement(state, monkeypatch):
+    asked = []
+
+    def measure(detection, *, aperture, excluded_fibers):
+        asked.append(excluded_fibers)
+        return state.measurements
+
+    monkeypatch.setattr(state_module, "measure", measure)
+    state.choose(excluded_fibers=("a fiber",))
+    assert asked == [("a fiber",)]
+
+
+def test_turning_the_page_resets_every_choice(state):
+    state.choose(identity="OII", aperture=Aperture(2.0), excluded_fibers=("x",))
+    state.next()
+    assert state.choices == Choices()
+    state.previous()
+    assert state.interpretation.chosen_by == "automatic"
+
+
+def test_going_back_measures_nothing_again(state, counts):
+    state.next()
+    state.previous()
+    assert counts["measure"] == 2
+
+
+def test_the_memory_is_bounded(faked):
+    class Long(FakeRelease):
+        ids = tuple(range(1, 3 * REMEMBERED))
+
+    state = ExplorerState(Long(), [i for i in Long.ids if i not in (Long.ids[1], Long.ids[-1])])
+    state.start()
+    while state.position < len(state.detectids) - 1:
+        state.next()
+    assert len(state._measured) == REMEMBERED
+
+
+def test_the_ends_of_the_list_hold(state):
+    state.previous()
+    assert state.position == 0
+    for _ in range(20):
+        state.next()
+    assert state.position == len(state.detectids) - 1
+
+
+def test_jump_takes_numbers_and_text(state):
+    state.jump(str(FakeRelease.ids[2]))
+    assert state.position == 2
+    state.jump(FakeRelease.ids[0])
+    assert state.position == 0
+
+
+@pytest.mark.parametrize("wanted", ["12", "not a number", ""])
+def test_a_jump_to_nowhere_stays_and_says_so(state, wanted):
+    state.jump(wanted)
+    assert state.position == 0
+    assert "is not in this list of 5" in state.message
+    state.next()
+    assert state.message == ""
+
+
+def test_ids_of_19_digits_keep_every_digit(faked):
+    class Big(FakeRelease):
+        ids = (9007199254740993123, 9007199254740993124, 9007199254740993125, 9007199254740993126)
+
+    state = ExplorerState(Big())
+    state.jump("9007199254740993125")
+    assert state.detection.detectid == 9007199254740993125
+
+
+def test_a_detection_that_cannot_be_read_is_named_and_the_rest_goes_on(state):
+    state.position = 4
+    assert state.detection is None and state.measurements is None and state.interpretation is None
+    assert "damaged" in state.message and str(FakeRelease.ids[4]) in state.message
+    state.previous()
+    assert state.message == "" and state.interpretation is not None
+
+
+def test_a_fault_in_a_room_becomes_a_sentence(state, monkeypatch, caplog):
+    def broken(*_args, **_options):
+        raise ZeroDivisionError("no such luck")
+
+    monkeypatch.setattr(state_module, "interpret", broken)
+    state.choose(identity="OII")
+    assert state.interpretation is None and state.measurements is not None
+    assert "no such luck" in state.message and "turn the page" in state.message
+    assert "ZeroDivisionError" in caplog.text  # the whole traceback is in the log
+
+
+def test_unknown_identities_and_redshifts_are_refused_with_a_sentence(state):
+    state.choose(identity="Foo")
+    assert "'Foo' is not an identity" in state.message
+    state.choose(redshift=float("nan"))
+    assert "is not a number" in state.message
+    assert state.choices == Choices()
+    with pytest.raises(TraitError):
+        state.position = 99
+
+
+def test_an_empty_list_is_refused(faked):
+    with pytest.raises(DataError, match="no detections to show"):
+        ExplorerState(FakeRelease(), [])
+
+
+def test_observers_of_the_interpretation_see_the_matching_detection(state):
+    seen = []
+    state.observe(lambda change: seen.append((state.detection, change.new.measurements.detection)), "interpretation")
+    state.position = 2
+    assert seen and all(shown is measured for shown, measured in seen)
