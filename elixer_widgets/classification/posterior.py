@@ -193,7 +193,8 @@ def _log_absorption(lines: Sequence[LineFit], shifts: Mapping[str, float]) -> tu
 
     for i, kind in enumerate(KINDS):
         if kind.identity == "star":
-            out[i] = min(ABSORPTION_GAIN * matched(0.0), 15.0)
+            # One may be there by chance
+            out[i] = min(ABSORPTION_GAIN * matched(0.0), 15.0) if matched(0.0) > 1 else 0.0
         elif kind.identity in ("OII", "OIII", "Hb", "Hg") and shifts[kind.identity] > 0:
             # Galaxies show these less often than stars do
             out[i] = min(0.5 * ABSORPTION_GAIN * max(matched(shifts[kind.identity]) - 1, 0), 6.0)
