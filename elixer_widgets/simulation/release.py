@@ -22,6 +22,7 @@ from elixer_widgets.simulation.spectra import Emission, Source, moments
 RELEASE = "hdr5"
 FIRST_DETECTID = 5000000001
 TRUTH = "truth.ecsv"
+MOST = 5000  # detections
 MARK = "simulated release"  # in the truth table's metadata: this directory may be replaced
 
 _PER_AMPLIFIER = 13  # detections on one amplifier before another one is observed
@@ -75,7 +76,7 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     path : str or path-like
         Directory to make. A previous simulation there is replaced.
     n : int
-        Number of detections. Below 24 not every kind of object occurs. Disk space: about 40 MB an amplifier, of which
+        Number of detections, 1 to 5000. Below 24 not every kind of object occurs. Disk space: about 40 MB an amplifier, of which
         one serves about a dozen detections (380 MB for 64).
     seed : int
         Not negative; the same seed gives the same sky and the same noise.
@@ -99,6 +100,8 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     """
     if int(n) != n or n < 1:
         raise DataError(f"simulate_release: n = {n} is no number of detections; give a whole number from 1 up")
+    if n > MOST:
+        raise DataError(f"simulate_release: n = {n} would fill tens of gigabytes; give at most {MOST}")
     if int(seed) != seed or seed < 0:
         raise DataError(f"simulate_release: seed = {seed} is not possible; give a whole number, not negative")
     target = Path(path)
@@ -157,8 +160,9 @@ def _plans(n: int, rng: np.random.Generator) -> list[ShotPlan]:
     plans = []
     for i, (kind, amps) in enumerate(wanted):
         survey, name, ra, dec, names, fwhm = _FIELDS[kind]
-        ra = float(ra + rng.uniform(-0.02, 0.02) + 0.3 * (i // 4))
-        dec = float(dec + rng.uniform(-0.02, 0.02) + 0.15 * (i // 4) * np.sign(dec))
+        # Further fields of one survey lie beside its first, on a grid that keeps their names apart.
+        ra = float(ra + rng.uniform(-0.02, 0.02) + 0.3 * (i % 20))
+        dec = float(dec + rng.uniform(-0.02, 0.02) + 0.2 * (i // 20))
         tag = {
             "hsc": f"{16000 + i}-4_5",
             "cfhtls": f"W3-{i + 1}",
