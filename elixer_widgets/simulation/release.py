@@ -76,8 +76,8 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     path : str or path-like
         Directory to make. A previous simulation there is replaced.
     n : int
-        Number of detections, 1 to 5000. Below 24 not every kind of object occurs. Disk space: about 40 MB an amplifier, of which
-        one serves about a dozen detections (380 MB for 64).
+        Number of detections, 1 to 5000. Below 24 not every kind of object occurs. Disk space: about 65 MB an
+        amplifier, of which one serves about a dozen detections (390 MB for 64).
     seed : int
         Not negative; the same seed gives the same sky and the same noise.
     progress : callable, optional
