@@ -78,6 +78,6 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
     said = list(dict.fromkeys([*line.flags, *([note] if note else [])]))
     if said:
         canvas.text(
-            panel.box.left, panel.box.bottom + 44, "\n".join(wrap("Fit: " + "; ".join(said), 62)[:2]), 8,
+            panel.box.left, panel.box.bottom + 44, "\n".join(wrap("Fit: " + "; ".join(said), 54)[:2]), 8,
             color=WARNING, vertical="top",
         )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -43,8 +44,6 @@ OPTIONAL = {
     "NeighborSpectra": "NeighborSpectra Table",
     "DeblendedSpectra": "DeblendedSpectra Table",
 }
-ONE_ROW = ("CalibratedSpectra", "DeblendedSpectra", "ClassificationExtraFeatures", f"{OWN_GROUP}/Identity")
-"""Tables with one row a detection: of a repeated detection only the last row of its file is kept."""
 
 
 @dataclass
@@ -152,39 +151,46 @@ def _winners(paths: list[Path]) -> list[np.ndarray]:
     return [np.sort(row_of[keep[file_of[keep] == number]]) for number in range(len(paths))]
 
 
-def _without_repeats(data: np.ndarray, repeated: np.ndarray, one_row: bool) -> np.ndarray:
-    """Detail rows less those that a detection has twice because its file had it twice."""
-    doubtful = np.flatnonzero(np.isin(data["detectid"], repeated))
-    if not doubtful.size:
-        return data
-    keep = np.ones(data.size, bool)
-    seen: set[object] = set()
-    for row in doubtful[::-1] if one_row else doubtful:
-        key: object = int(data["detectid"][row]) if one_row else data[row].tobytes()
-        keep[row] = key not in seen
-        seen.add(key)
-    return data[keep]
+def _kept_of_repeated(source: h5py.Dataset, wanted: dict[int, tuple[int, int]]) -> np.ndarray:
+    """Which rows of a detail table to keep, where its file has some detections twice.
+
+    Parameters
+    ----------
+    source : h5py.Dataset
+    wanted : dict
+        detectid -> (which of its rows in `Detections` is kept, how many there are).
+
+    Returns
+    -------
+    array of bool, one a row
+        Of each repeated detection the rows that belong to the kept one: tables keep the order of `Detections`, so the
+        k-th row, or the k-th unbroken run of rows, is of the k-th. Where their number does not tell, only equal rows
+        are dropped.
+    """
+    ids = source["detectid"][:]
+    keep = np.ones(ids.size, bool)
+    for detectid, (which, count) in wanted.items():
+        rows = np.flatnonzero(ids == detectid)
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+        keep[rows] = False
+        if rows.size == count:
+            keep[rows[which]] = True
+        elif len(runs) == count:
+            keep[runs[which]] = True
+        else:
+            seen: set[bytes] = set()
+            for row in rows:
+                data = source[row].tobytes()
+                keep[row] = data not in seen
+                seen.add(data)
+    return keep
 
 
-def _copy_table(
-    source: h5py.Dataset,
-    output: _Output,
-    name: str,
-    rows: np.ndarray | None,
-    ids: np.ndarray | None,
-    repeated: np.ndarray,
-) -> None:
-    """Append one table of one input; `rows` (of Detections) or `ids` (of detail tables) limit what is taken."""
+def _copy_table(source: h5py.Dataset, output: _Output, select: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    """Append one table of one input; `select(data, first row)` takes what is wanted of a piece."""
     step = max(1, CHUNK_BYTES // max(source.dtype.itemsize, 1))
     for start in range(0, source.shape[0], step):
-        data = source[start : start + step]
-        if rows is not None:
-            data = data[rows[(rows >= start) & (rows < start + step)] - start]
-        elif ids is not None:
-            data = data[np.isin(data["detectid"], ids)]
-            if repeated.size:
-                data = _without_repeats(data, repeated, name in ONE_ROW)
-        output.add(_converted(data, output.layout))
+        output.add(_converted(select(source[start : start + step], start), output.layout))
 
 
 def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[str], unique: bool = False) -> Path:
@@ -259,17 +265,38 @@ def _copy_file(
     outputs: dict[str, _Output],
     rows: np.ndarray | None,
 ) -> None:
-    """Append all tables of one input."""
-    ids = repeated = None
+    """Append all tables of one input; of `Detections` only `rows`, if given, and of the rest what belongs to them."""
+    ids = np.zeros(0, "i8")
+    wanted: dict[int, tuple[int, int]] = {}
     if rows is not None:
-        all_ids = source["Detections"]["detectid"][:]
-        ids = all_ids[rows]
-        values, counts = np.unique(all_ids, return_counts=True)
-        repeated = values[counts > 1]
+        everyone = source["Detections"]["detectid"][:]
+        ids = everyone[rows]
+        values, counts = np.unique(everyone, return_counts=True)
+        repeated = dict(zip(values[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True))
+        for row, detectid in zip(rows.tolist(), ids.tolist(), strict=True):
+            if detectid in repeated:
+                wanted[detectid] = (int(np.sum(everyone[:row] == detectid)), repeated[detectid])
     for name in plan:
         if name not in source or not source[name].shape[0]:
             continue
         if name not in outputs:
             outputs[name] = _start(file, name, *plan[name])
-        first = rows if name == "Detections" else None
-        _copy_table(source[name], outputs[name], name, first, ids, np.zeros(0, "i8") if repeated is None else repeated)
+        table = source[name]
+        if rows is None:
+            _copy_table(table, outputs[name], lambda data, start: data)
+        elif name == "Detections":
+            chosen = np.zeros(table.shape[0], bool)
+            chosen[rows] = True
+            _copy_table(table, outputs[name], partial(_masked, mask=chosen))
+        elif wanted:
+            _copy_table(table, outputs[name], partial(_masked, mask=_kept_of_repeated(table, wanted), ids=ids))
+        else:
+            _copy_table(table, outputs[name], partial(_masked, ids=ids))
+
+
+def _masked(data: np.ndarray, start: int, mask: np.ndarray | None = None, ids: np.ndarray | None = None) -> np.ndarray:
+    """The rows of a piece that a mask over the table and a list of detections let through."""
+    keep = np.ones(data.size, bool) if mask is None else mask[start : start + data.size]
+    if ids is not None:
+        keep = keep & np.isin(data["detectid"], ids)
+    return data if keep.all() else data[keep]

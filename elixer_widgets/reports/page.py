@@ -24,7 +24,7 @@ from elixer_widgets.reports.state import replacing, state
 from elixer_widgets.reports.text_block import draw_text_block
 from elixer_widgets.reports.wording import shorten
 
-NOTES_CHARACTERS = 330
+NOTES_CHARACTERS = 300
 
 
 def metadata(interpretation: Interpretation) -> dict[str, str]:

@@ -130,7 +130,7 @@ def header(interpretation: Interpretation) -> str:
     quality = f"{interpretation.quality:.2f}" if finite(interpretation.quality) else "N/A"
     p_lya = f"{interpretation.p_lya:.3f}" if finite(interpretation.p_lya) else "N/A"
     widths = f"EW(Lyα): {width(interpretation.ew_lya, interpretation.ew_lya_err, limit)}"
-    if interpretation.identity != "Lya" and finite(interpretation.equivalent_width):
+    if interpretation.identity != "Lya" and finite(interpretation.redshift) and finite(interpretation.equivalent_width):
         name = LABELS.get(interpretation.identity, interpretation.identity)
         widths += f", {name}: {width(interpretation.equivalent_width, interpretation.equivalent_width_err, limit)}"
     return "  ".join(
@@ -161,13 +161,13 @@ def choices(interpretation: Interpretation) -> list[str]:
 
 
 def flags(interpretation: Interpretation) -> str:
-    """The flags in words with their number, or that there are none."""
+    """The flags in words, after their number, or that there are none."""
     if not interpretation.flags:
         return "Flags: none"
     bits = 0
     for each in interpretation.flags:
         bits |= each.bit
-    return f"Flags: {'; '.join(each.name for each in interpretation.flags)} (0x{bits:08x})"
+    return f"Flags 0x{bits:08x}: {'; '.join(each.name for each in interpretation.flags)}"
 
 
 def shorten(text: str, room: int) -> str:

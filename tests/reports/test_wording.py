@@ -78,7 +78,7 @@ def test_width_is_a_lower_limit_where_the_continuum_is_an_upper_one() -> None:
 
 def test_flags_in_words_with_their_number() -> None:
     interpretation = replace(make_interpretation(), flags=(flag("blended"), flag("corrupt data")))
-    assert wording.flags(interpretation) == "Flags: blended; corrupt data (0x80000010)"
+    assert wording.flags(interpretation) == "Flags 0x80000010: blended; corrupt data"
     assert wording.flags(replace(interpretation, flags=())) == "Flags: none"
 
 
