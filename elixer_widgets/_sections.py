@@ -20,7 +20,7 @@ _BROKEN = (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, Runti
 
 # What is kept of a header: exposure and the zero points of the surveys. Some headers have ten thousand cards.
 KEYWORDS = (
-    *("EXPTIME", "FILTER", "BUNIT"),
+    *("EXPTIME", "FILTER", "BUNIT", "SEEING"),
     *("FLUXMAG0", "MZP_AB", "PHOTZP", "MAGZERO", "MAGZPT"),
     *("PHOTFLAM", "PHOTPLAM", "PHOTZPT", "PHOTMJSR", "PIXAR_SR"),
 )

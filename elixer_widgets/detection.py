@@ -344,7 +344,12 @@ class Cutout:
     @cached_property
     def pixel_scale(self) -> float:
         """arcsec per pixel (geometric mean of the two axes)."""
-        return float(np.sqrt(np.prod(proj_plane_pixel_scales(self.wcs.celestial))) * 3600.0)
+        return float(np.sqrt(np.prod(proj_plane_pixel_scales(self._celestial))) * 3600.0)
+
+    @property
+    def _celestial(self) -> WCS:
+        """The celestial part of the WCS; the WCS itself where that is all there is, for a copy takes long."""
+        return self.wcs if self.wcs.naxis == 2 else self.wcs.celestial
 
     @property
     def usable(self) -> bool:
@@ -354,12 +359,12 @@ class Cutout:
 
     def pixel(self, ra: float, dec: float) -> tuple[float, float]:
         """Zero-based (x, y) of a position in degrees."""
-        x, y = self.wcs.celestial.world_to_pixel_values(ra, dec)
+        x, y = self._celestial.world_to_pixel_values(ra, dec)
         return float(x), float(y)
 
     def sky(self, x: float, y: float) -> tuple[float, float]:
         """(ra, dec) in degrees of a zero-based pixel position."""
-        ra, dec = self.wcs.celestial.pixel_to_world_values(x, y)
+        ra, dec = self._celestial.pixel_to_world_values(x, y)
         return float(ra), float(dec)
 
     @classmethod

@@ -10,7 +10,7 @@ from photutils.aperture import EllipticalAperture
 from scipy import ndimage
 
 from elixer_widgets.detection import NAN, Cutout
-from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, clipped_sky
+from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, clipped_sky, thinned
 
 # Detection, deblending and Kron settings of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393), as published for ELiXer.
 THRESHOLD = 1.5
@@ -97,7 +97,7 @@ def find_sources(
         return []
     ra, dec = cutout.position if position is None else position
     good = np.isfinite(cutout.data)
-    level, scatter, count = clipped_sky(cutout.data[good])
+    level, scatter, count = clipped_sky(thinned(cutout.data[good]))
     if not (count > 0 and scatter > 0):
         return []
     data = np.where(good, cutout.data - level, 0.0)
@@ -212,7 +212,8 @@ def _branches(piece: np.ndarray, threshold: float) -> tuple[np.ndarray, int]:
     total = float(piece.sum())
     markers = (piece > threshold).astype(np.int32)
     count = 1
-    if peak <= 1.05 * threshold:
+    peaks = (piece == ndimage.maximum_filter(piece, 3)) & (piece > threshold)
+    if peak <= 1.05 * threshold or np.count_nonzero(peaks) < 2:
         return markers, count
     levels = threshold * (peak / threshold) ** (np.arange(1, DEBLEND_LEVELS) / DEBLEND_LEVELS)
     structure = np.ones((3, 3), dtype=int)

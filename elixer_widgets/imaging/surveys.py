@@ -102,6 +102,12 @@ def _number(keywords: Mapping[str, float | str], *names: str) -> float:
     return NAN
 
 
+def _seeing(keywords: Mapping[str, float | str], typical: float) -> float:
+    """FWHM in arcsec: the image's own where its header has a credible one, else what is typical of the survey."""
+    own = _number(keywords, "SEEING")
+    return own if 0.5 * typical < own < 2.0 * typical else typical
+
+
 def hsc_zero_point(keywords: Mapping[str, float | str]) -> float:
     """FLUXMAG0 is the count of a source of magnitude 0; 27.0 where the header lacks it."""
     flux = _number(keywords, "FLUXMAG0")
@@ -324,7 +330,7 @@ class Library:
             survey=survey.name,
             position=(ra, dec),
             depth=survey.depth.get(tile.band, NAN),
-            psf_fwhm=survey.psf_fwhm,
+            psf_fwhm=_seeing(keywords, survey.psf_fwhm),
             start_radius=survey.start_radius,
             exposure_time=_number(keywords, "EXPTIME"),
             path=tile.plane.path,
