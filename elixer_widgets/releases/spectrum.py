@@ -58,7 +58,7 @@ def found_spectrum(
     uncalibrated: str = "",
     lsf_sigma: float = NAN,
     resolution: float = NAN,
-    instrument: str = "",
+    instruments: tuple[str, ...] = (),
 ) -> FoundSpectrum:
     """Bring one spectrum into order: in air, ascending, in the HETDEX range, on its own grid."""
     if wave.ndim != 1 or flux.shape != wave.shape or (error is not None and error.shape != wave.shape):
@@ -95,21 +95,28 @@ def found_spectrum(
         notes.append(f"the line at {wavelength:.1f} Å that the file names lies outside this range")
         wavelength = NAN
     if not np.isfinite(lsf_sigma):
-        lsf_sigma = line_spread(instrument, resolution, float(np.median(wave)))
+        lsf_sigma = line_spread(instruments, resolution, float(np.median(wave)))
     return FoundSpectrum(
         label, Spectrum(wave, flux, error, lsf_sigma), wavelength, ra, dec, magnitudes, source_z, uncalibrated,
         tuple(notes),
     )  # fmt: skip
 
 
-def line_spread(instrument: str, resolution: float, wavelength: float) -> float:
-    """Gaussian σ (Å) of the line spread function at a wavelength; NaN if neither R nor the instrument is known."""
-    name = instrument.lower()
-    if not (np.isfinite(resolution) and resolution > 0):
+def line_spread(names: tuple[str, ...], resolution: float, wavelength: float) -> float:
+    """Gaussian σ (Å) of the line spread function at a wavelength.
+
+    From the resolving power if it is known, else from the first of `names` (of an instrument, a telescope, a file)
+    that begins with one of the spectrographs in `RESOLVING_POWER`; NaN if there is none.
+    """
+    if np.isfinite(resolution) and resolution > 0:
+        return wavelength / resolution / FWHM_OF_SIGMA
+    for name in (name.lower() for name in names):
         if name.startswith(("virus", "hetdex")):
             return HETDEX_LSF_SIGMA
-        resolution = next((power for known, power in RESOLVING_POWER.items() if name.startswith(known)), NAN)
-    return wavelength / resolution / FWHM_OF_SIGMA
+        for known, power in RESOLVING_POWER.items():
+            if name.startswith(known):
+                return wavelength / power / FWHM_OF_SIGMA
+    return NAN
 
 
 def parse_magnitudes(written: str) -> tuple[Magnitude, ...]:

@@ -11,12 +11,20 @@ import h5py
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
+from astropy.table import Table as AstropyTable
 
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.layout import text
 from elixer_widgets.releases.reading import open_h5
 from elixer_widgets.releases.spectrum import FoundSpectrum, found_spectrum, parse_magnitudes
-from elixer_widgets.releases.spectrum_tables import READ_FAULTS, brief, flux_factor, from_ecsv, from_text
+from elixer_widgets.releases.spectrum_tables import (
+    READ_FAULTS,
+    brief,
+    columns_of,
+    flux_factor,
+    from_ecsv,
+    from_text,
+)
 
 TEXT_SUFFIXES = (".txt", ".dat", ".csv", ".tsv", ".asc", ".ascii", ".spec")
 TABLE_SUFFIXES = (".ecsv",)
@@ -44,7 +52,7 @@ def read_file(path: Path) -> Iterator[FoundSpectrum]:
     elif suffix in TEXT_SUFFIXES:
         yield from_text(path)
     elif suffix in FITS_SUFFIXES or suffix in (".asdf", ".xml", ".vot"):
-        yield from _from_specutils(path)
+        yield from _from_fits(path)
     else:
         raise DataError(f"{path}: not a known kind of spectrum; give FITS, HDF5, ECSV, CSV or plain text")
 
@@ -104,7 +112,7 @@ def read_hdf5(path: Path, name: str) -> FoundSpectrum:
         uncalibrated=uncalibrated,
         lsf_sigma=_attribute(about, "lsf_sigma"),
         resolution=_attribute(about, "resolution", "R"),
-        instrument=str(about.get("instrument", "")) or name,
+        instruments=(str(about.get("instrument", "")), name),
     )
 
 
@@ -120,8 +128,8 @@ def _attribute(about: Mapping[str, Any], *names: str) -> float:
 # -------------------------------------------------------------------------------------------- specutils
 
 
-def _from_specutils(path: Path) -> Iterator[FoundSpectrum]:
-    """Whatever specutils can read."""
+def _from_fits(path: Path) -> Iterator[FoundSpectrum]:
+    """Whatever specutils can read, else the first table with columns of wavelength and flux."""
     header = _fits_header(path)
     import specutils
 
@@ -133,18 +141,38 @@ def _from_specutils(path: Path) -> Iterator[FoundSpectrum]:
         try:
             spectra = list(specutils.SpectrumList.read(str(path)))
         except READ_FAULTS:
-            raise DataError(
-                f"{path}: not a spectrum that specutils knows ({brief(first)}); give wavelength, flux and error as ECSV"
-            ) from first
+            found = _from_table(path, header)
+            if found is None:
+                raise DataError(
+                    f"{path}: not a spectrum that specutils knows ({brief(first)}); "
+                    "give wavelength, flux and error as ECSV"
+                ) from first
+            yield found
+            return
     if not spectra:
         raise DataError(f"{path}: holds no spectrum; give another file")
-    many = len(spectra) > 1 or any(spectrum.flux.ndim > 1 for spectrum in spectra)
-    number = 0
-    for spectrum in spectra:
-        for part in _flat(spectrum):
-            number += 1
-            label = f"{path.stem} {number}" if many else path.stem
-            yield _from_specutils_one(path, label, part, header)
+    parts = [part for spectrum in spectra for part in _flat(spectrum)]
+    for number, part in enumerate(parts, 1):
+        yield _from_specutils(path, f"{path.stem} {number}" if len(parts) > 1 else path.stem, part, header)
+
+
+def _from_table(path: Path, header: Mapping[str, Any]) -> FoundSpectrum | None:
+    """The spectrum in the first FITS table that has columns of wavelength and flux; None if there is none."""
+    if path.suffix.lower() not in (*FITS_SUFFIXES, ".gz"):
+        return None
+    with fits.open(path) as hdus:
+        for hdu in hdus:
+            if not isinstance(hdu, fits.BinTableHDU) or isinstance(hdu, fits.CompImageHDU):
+                continue
+            table = AstropyTable.read(hdu, unit_parse_strict="silent")
+            if not {name.lower() for name in table.colnames} & {"flux", "flam", "f_lambda"}:
+                continue
+            try:
+                wave, flux, error, notes, uncalibrated = columns_of(path, table)
+            except DataError:
+                continue
+            return _found_in_fits(path, path.stem, wave, flux, error, notes, uncalibrated, header)
+    return None
 
 
 def _flat(spectrum: Any) -> Iterator[Any]:
@@ -155,7 +183,7 @@ def _flat(spectrum: Any) -> Iterator[Any]:
         yield from _flat(part)
 
 
-def _from_specutils_one(path: Path, label: str, spectrum: Any, header: Mapping[str, Any]) -> FoundSpectrum:
+def _from_specutils(path: Path, label: str, spectrum: Any, header: Mapping[str, Any]) -> FoundSpectrum:
     notes: list[str] = []
     try:
         wave = u.Quantity(spectrum.spectral_axis).to_value(u.AA, u.spectral())
@@ -178,16 +206,36 @@ def _from_specutils_one(path: Path, label: str, spectrum: Any, header: Mapping[s
         flux, error = flux * factor, None if error is None else error * factor
     if spectrum.mask is not None and np.any(spectrum.mask):
         flux = np.where(spectrum.mask, np.nan, flux)
+    return _found_in_fits(path, label, wave, flux, error, notes, uncalibrated, header)
+
+
+def _found_in_fits(
+    path: Path,
+    label: str,
+    wave: np.ndarray,
+    flux: np.ndarray,
+    error: np.ndarray | None,
+    notes: list[str],
+    uncalibrated: str,
+    header: Mapping[str, Any],
+) -> FoundSpectrum:
     medium = _medium(header)
     if not medium:
-        notes.append("the file does not say whether wavelengths are in air: taken as air")
-    instrument = str(header.get("INSTRUME", "")) or str(header.get("TELESCOP", "")) or path.stem
+        notes = [*notes, "the file does not say whether wavelengths are in air: taken as air"]
     return found_spectrum(
-        str(path), label, wave, flux, error, medium or "air", notes,
-        ra=_degrees(header, "RA", "PLUG_RA", "RA_TARG", "RA_OBJ"),
-        dec=_degrees(header, "DEC", "PLUG_DEC", "DEC_TARG", "DEC_OBJ"),
-        uncalibrated=uncalibrated, instrument=instrument,
-    )  # fmt: skip
+        str(path),
+        label,
+        wave,
+        flux,
+        error,
+        medium or "air",
+        notes,
+        # Where a header has both, RA and DEC are where the telescope pointed, not where the object is.
+        ra=_degrees(header, "PLUG_RA", "RA_TARG", "RA_OBJ", "OBJRA", "RA"),
+        dec=_degrees(header, "PLUG_DEC", "DEC_TARG", "DEC_OBJ", "OBJDEC", "DEC"),
+        uncalibrated=uncalibrated,
+        instruments=(str(header.get("INSTRUME", "")), str(header.get("TELESCOP", "")), path.stem),
+    )
 
 
 def _fits_header(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ FLUX_UNIT = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
 SAMPLE = 2.0  # Å; the width for which HETDEX tables give fluxes "per 2 Å"
 
 _WAVELENGTH = {"wavelength", "wave", "lambda", "lam", "wl", "angstrom", "wavelengths"}
+_LOGARITHM = {"loglam", "logwave", "loglambda"}  # decimal, of Å; SDSS
 _FLUX = {"flux", "flam", "fluxdensity", "fluxes", "spec", "spectrum", "intensity", "counts"}
 _ERROR = {"error", "err", "errors", "sigma", "std", "stddev", "uncertainty", "unc", "noise", "rms"}
 _VARIANCE = {"var", "variance"}
@@ -49,11 +50,24 @@ def flux_factor(unit: u.UnitBase | None, wave: np.ndarray) -> np.ndarray | None:
 
     `wave` in Å: a flux per frequency depends on it.
     """
+    unit = known_unit(unit)
     if unit is None:
         return None
     try:
         return u.Quantity(np.ones(wave.shape), unit).to_value(FLUX_UNIT, u.spectral_density(wave * u.AA))
     except u.UnitConversionError:
+        return None
+
+
+def known_unit(unit: u.UnitBase | None) -> u.UnitBase | None:
+    """The unit, "Ang" being read as Å; None where astropy makes nothing of it."""
+    if not isinstance(unit, u.UnrecognizedUnit):
+        return unit
+    written = re.sub(r"\bAng\b", "Angstrom", str(unit)).replace("1E-", "1e-")
+    above, *below = written.split("/")
+    try:
+        return u.Unit(f"{above} / ({' '.join(below)})" if below else above)
+    except ValueError:
         return None
 
 
@@ -80,7 +94,7 @@ def _roles(path: Path, names: Sequence[str]) -> _Roles:
     for known, spread in ((_INVERSE_VARIANCE, "ivar"), (_VARIANCE, "var"), (_ERROR, "error")):
         spreads += [(name, spread) for name in names if known & set(parts[name])]
     errors = {name for name, _ in spreads}
-    waves = [name for name in names if parts[name] and parts[name][0] in _WAVELENGTH and name not in errors]
+    waves = [name for name in names if set(parts[name][:1]) & (_WAVELENGTH | _LOGARITHM) and name not in errors]
     fluxes = [name for name in names if set(parts[name][:2]) & _FLUX and name not in errors]
     fluxes += [name for name in names if parts[name][:2] == ["f", "lambda"] and name not in errors]
     if waves and fluxes:
@@ -90,6 +104,10 @@ def _roles(path: Path, names: Sequence[str]) -> _Roles:
         spread = spreads[0][1] if spreads else "error"
         return _Roles(names[0], names[1], names[2] if len(names) == 3 else "", spread)
     raise DataError(f"{path}: no columns of wavelength and flux among {', '.join(names)[:80] or 'none'}; name them so")
+
+
+def _linear(name: str, wave: np.ndarray) -> np.ndarray:
+    return 10.0**wave if name.lower() in _LOGARITHM else wave
 
 
 def _standard_deviation(values: np.ndarray, spread: str) -> np.ndarray:
@@ -141,7 +159,7 @@ def from_text(path: Path) -> FoundSpectrum:
     if "per_2a" in roles.flux.lower():
         flux, note = flux / SAMPLE, "fluxes were per 2 Å sample, as their column is named: halved"
         error = None if error is None else error / SAMPLE
-    return _spectrum(path, table[roles.wave], flux, error, [note])
+    return _spectrum(path, _linear(roles.wave, table[roles.wave]), flux, error, [note])
 
 
 def _value(part: str) -> float | None:
@@ -166,15 +184,31 @@ def from_ecsv(path: Path) -> FoundSpectrum:
         table = Table.read(path, format="ascii.ecsv")
     except READ_FAULTS as fault:
         raise DataError(f"{path}: not an ECSV table ({brief(fault)}); write it with astropy") from fault
+    return _spectrum(path, *columns_of(path, table))
+
+
+def columns_of(path: Path, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str], str]:
+    """Wavelength (Å), flux and error (1e-17 erg/s/cm²/Å), notes, and why the flux is not calibrated.
+
+    Raises
+    ------
+    DataError
+        If the table has no columns of wavelength and flux.
+    """
     names = [name for name in table.colnames if table[name].dtype.kind in "fiu" and table[name].ndim == 1]
     roles = _roles(path, names)
 
     def values(name: str) -> np.ndarray:
         return np.ma.filled(np.ma.asarray(table[name].data, float), np.nan)
 
-    unit = table[roles.wave].unit
+    unit = known_unit(table[roles.wave].unit)
     try:
-        wave = values(roles.wave) if unit is None else u.Quantity(values(roles.wave), unit).to_value(u.AA, u.spectral())
+        wave = _linear(roles.wave, values(roles.wave))
+        wave = (
+            wave
+            if unit is None or roles.wave.lower() in _LOGARITHM
+            else u.Quantity(wave, unit).to_value(u.AA, u.spectral())
+        )
     except u.UnitConversionError as fault:
         raise DataError(f"{path}: the wavelengths are in {unit}; give them in Å") from fault
     flux_unit = table[roles.flux].unit
@@ -191,13 +225,13 @@ def from_ecsv(path: Path) -> FoundSpectrum:
     error: np.ndarray | None = None
     if roles.error:
         error = _standard_deviation(values(roles.error), roles.spread)
-        own = table[roles.error].unit
+        own = known_unit(table[roles.error].unit)
         if own is not None:
             own = {"error": own, "var": own**0.5, "ivar": own**-0.5}[roles.spread]
         own_factor = flux_factor(own, wave)
         scale = factor if own is None else own_factor
         error = error if scale is None else error * scale
-    return _spectrum(path, wave, flux, error, notes, uncalibrated)
+    return wave, flux, error, notes, uncalibrated
 
 
 def _spectrum(
@@ -210,5 +244,5 @@ def _spectrum(
 ) -> FoundSpectrum:
     notes = [*notes, "the file does not say whether wavelengths are in air: taken as air"]
     return found_spectrum(
-        str(path), path.stem, wave, flux, error, "air", notes, uncalibrated=uncalibrated, instrument=path.stem
+        str(path), path.stem, wave, flux, error, "air", notes, uncalibrated=uncalibrated, instruments=(path.stem,)
     )

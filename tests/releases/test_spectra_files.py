@@ -92,11 +92,11 @@ def test_no_errors(tmp_path: Path) -> None:
 
 def test_line_spread() -> None:
     """R = λ / FWHM, and FWHM = 2.3548 σ."""
-    assert line_spread("boss-3655-55240-0104", np.nan, 4500.0) == pytest.approx(4500 / 2000 / 2.354820045)
-    assert line_spread("vandels-UDS", np.nan, 5100.0) * 2.354820045 == pytest.approx(5100 / 580)
-    assert line_spread("virus-1", np.nan, 4500.0) == pytest.approx(5.5 / 2.354820045)
-    assert line_spread("", 1000.0, 4000.0) == pytest.approx(4.0 / 2.354820045)
-    assert np.isnan(line_spread("mine", np.nan, 4000.0))
+    assert line_spread(("", "boss-3655-55240-0104"), np.nan, 4500.0) == pytest.approx(4500 / 2000 / 2.354820045)
+    assert line_spread(("vandels-UDS",), np.nan, 5100.0) * 2.354820045 == pytest.approx(5100 / 580)
+    assert line_spread(("virus-1",), np.nan, 4500.0) == pytest.approx(5.5 / 2.354820045)
+    assert line_spread(("boss",), 1000.0, 4000.0) == pytest.approx(4.0 / 2.354820045)
+    assert np.isnan(line_spread(("mine", ""), np.nan, 4000.0))
 
 
 def test_magnitudes() -> None:
@@ -240,6 +240,44 @@ def test_uncertainty_types(tmp_path: Path, kind: str) -> None:
     )
     spectrum = open_release(tmp_path / "s.fits").detection(1).spectrum
     assert np.allclose(spectrum.flux, FLUX) and np.allclose(spectrum.error, 0.1)
+
+
+@pytest.mark.parametrize("version", ["v5_10_0", "26"])
+def test_an_sdss_spectrum(tmp_path: Path, version: str) -> None:
+    """Logarithmic vacuum wavelengths, inverse variances, and the plate's centre beside the object's place.
+
+    specutils knows the version 5 of these files; older ones are told by their columns.
+    """
+    vacuum = 10 ** np.arange(3.56, 3.96, 1e-4)
+    ivar = np.full(vacuum.size, 4.0, np.float32)
+    ivar[100] = 0.0
+    columns = [
+        fits.Column("flux", "E", array=np.arange(vacuum.size), unit="1E-17 erg/cm^2/s/Ang"),
+        fits.Column("loglam", "E", array=np.log10(vacuum)),
+        fits.Column("ivar", "E", array=ivar),
+        fits.Column("and_mask", "J", array=np.zeros(vacuum.size)),
+    ]
+    words = {
+        "TELESCOP": "SDSS 2.5-M",
+        "VERS2D": version,
+        "FIBERID": 7,
+        "RA": 1.0,
+        "DEC": 2.0,
+        "PLUG_RA": 10.5,
+        "PLUG_DEC": 20.5,
+    }
+    primary = fits.PrimaryHDU(header=fits.Header(words))
+    fits.HDUList([primary, fits.BinTableHDU.from_columns(columns)]).writeto(tmp_path / "spec-0266-51602-0013.fits")
+    detection = open_release(tmp_path / "spec-0266-51602-0013.fits").detection(1)
+    assert (detection.ra, detection.dec) == (10.5, 20.5)
+    spectrum = detection.spectrum
+    number = round(float(spectrum.flux[0]))  # which sample of the file is the first here
+    assert number > 0 or vacuum[0] > 3450
+    assert vacuum[number] - spectrum.wavelength[0] == pytest.approx(1.03, abs=0.05)
+    assert np.allclose(spectrum.flux, number + np.arange(spectrum.flux.size))
+    assert np.nanmedian(spectrum.error) == pytest.approx(0.5)
+    assert spectrum.good.sum() == spectrum.flux.size - 1 and not spectrum.good[100 - number]
+    assert spectrum.lsf_sigma == pytest.approx(np.median(spectrum.wavelength) / 2000 / 2.354820045)
 
 
 def test_pictures_of_the_sky_are_no_spectra(tmp_path: Path) -> None:
