@@ -448,6 +448,7 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
         m.matches,
         detection.magnitudes,
         _depth(detection),
+        line.flux if np.isfinite(line.flux) else 0.0,
     )
     combined = combine(listed, place)
     found = posterior(Clues(line, combined, m.solutions, m.matches, spectrum.lsf_sigma, m.lines, m.fiber_fluxes))

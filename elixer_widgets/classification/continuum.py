@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from astropy.stats import biweight_location, biweight_scale
+from scipy.integrate import trapezoid
 from scipy.special import log_ndtr
 
 from elixer_widgets.detection import NAN, Magnitude
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.sources import SourceEllipse
-from elixer_widgets.spectra.continuum import ContinuumEstimate, ab_magnitude, flux_density
+from elixer_widgets.spectra.continuum import ContinuumEstimate, ab_magnitude, flux_density, g_response
 
 HETDEX_DEPTH = 24.8
 """AB magnitude below which the continuum of a HETDEX spectrum is not trusted, where a shot has no own
@@ -116,6 +118,63 @@ def from_magnitude(
     )
 
 
+@lru_cache(maxsize=1)
+def _g_width() -> float:
+    """∫ R/λ dλ of the g band, R being the response per photon."""
+    grid = np.arange(3600.0, 5800.0, 5.0)
+    return float(trapezoid(g_response(grid) / grid, grid))
+
+
+def line_in_g(flux: float, wavelength: float) -> float:
+    """What a line adds to the continuum that a g magnitude stands for.
+
+    Parameters
+    ----------
+    flux : float
+        erg/s/cm²; nothing is added for absorption.
+    wavelength : float
+        Å.
+
+    Returns
+    -------
+    float
+        1e-17 erg/s/cm²/Å at the line: F R(λ) / (λ ∫ R/λ dλ), some F/1300 Å in mid band.
+    """
+    if not flux > 0:
+        return 0.0
+    response = float(g_response(np.array([wavelength]))[0])
+    return flux * 1e17 * response / (wavelength * _g_width())
+
+
+def _without_line(estimate: ContinuumEstimate, flux: float, wavelength: float) -> ContinuumEstimate:
+    """A g-band estimate less the line's own light; a limit where nothing is left."""
+    if estimate.band.lower() != "g" or estimate.is_limit:
+        return estimate
+    own = line_in_g(flux, wavelength)
+    if not own > 0.02 * estimate.value:
+        return estimate
+    value, error = estimate.value - own, estimate.error if estimate.error > 0 else estimate.value
+    if value < 2.0 * error:
+        limit = max(value, 0.0) + 2.0 * error
+        return replace(
+            estimate,
+            value=limit,
+            error=limit / 2.0,
+            is_limit=True,
+            limit_sigma=2.0,
+            magnitude=ab_magnitude(limit, wavelength),
+            magnitude_err=NAN,
+            note="nothing beyond the line's own light",
+        )
+    return replace(
+        estimate,
+        value=value,
+        magnitude=ab_magnitude(value, wavelength),
+        magnitude_err=float(2.5 / np.log(10.0) * error / value),
+        note="the line's own light taken off",
+    )
+
+
 def _is_usable_band(band: str) -> bool:
     return band.lower() == "g" or band.lower() in RED_PIVOT
 
@@ -206,6 +265,7 @@ def continuum_sources(
     matches: Iterable[Match] = (),
     given: Iterable[Magnitude] = (),
     depth: float = NAN,
+    line_flux: float = 0.0,
 ) -> tuple[ContinuumEstimate, ...]:
     """Every estimate of the continuum under the line, with its weight in the combination.
 
@@ -222,12 +282,18 @@ def continuum_sources(
         What the caller knows of the object.
     depth : float
         AB depth of the spectrum's continuum; NaN if it has none to speak of.
+    line_flux : float
+        erg/s/cm²; taken off what g images and catalogues show.
 
     Returns
     -------
     tuple of ContinuumEstimate
         `weight` 0 for those that are not used, `note` saying why.
     """
+
+    def image(estimate: ContinuumEstimate) -> ContinuumEstimate:
+        return _weigh_image(_without_line(estimate, line_flux, wavelength))
+
     listed: list[ContinuumEstimate] = []
     has_wide = bool(np.isfinite(wide.value))
     if np.isfinite(narrow.value):
@@ -239,7 +305,7 @@ def continuum_sources(
     for source in sources:
         estimate = _from_source(source, wavelength) if _is_usable_band(source.band) else None
         if estimate is not None:
-            chosen[source.survey, source.band] = _weigh_image(estimate)
+            chosen[source.survey, source.band] = image(estimate)
     for growth in growths:
         estimate = _from_growth(growth, wavelength) if _is_usable_band(growth.band) else None
         if estimate is None:
@@ -248,13 +314,13 @@ def continuum_sources(
         if growth.by_person and ellipse is not None:
             chosen[growth.survey, growth.band] = _unused(ellipse, "a person's aperture is used instead")
             ellipse = None
-        listed.append(_weigh_image(estimate) if ellipse is None else _unused(estimate, "the source's ellipse is used"))
+        listed.append(image(estimate) if ellipse is None else _unused(estimate, "the source's ellipse is used"))
     listed.extend(chosen.values())
 
     for magnitude in given:
         estimate = _from_given(magnitude, wavelength) if _is_usable_band(magnitude.band) else None
         if estimate is not None:
-            listed.append(_weigh_image(estimate))
+            listed.append(image(estimate))
 
     anything_seen = any(each.weight > 0 and not each.is_limit for each in listed)
     for match in list(matches)[:3]:
@@ -266,7 +332,7 @@ def continuum_sources(
         elif not (anything_seen or match.separation < CATALOG_REACH):
             listed.append(_unused(estimate, "nothing else shows a source here"))
         else:
-            listed.append(_weigh_image(estimate))
+            listed.append(image(estimate))
     return tuple(listed)
 
 

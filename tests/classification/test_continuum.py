@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elixer_widgets.classification.continuum import combine, continuum_sources, from_magnitude
+from elixer_widgets.classification.continuum import combine, continuum_sources, from_magnitude, line_in_g
 from elixer_widgets.detection import CatalogObject, Magnitude
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.sources import SourceEllipse
-from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.continuum import ContinuumEstimate, g_response
 
 NAN = float("nan")
 
@@ -145,3 +145,28 @@ def test_given_magnitudes_enter() -> None:
     listed = continuum_sources(4500.0, NARROW, WIDE, given=[Magnitude("r", 25.0, is_limit=True)])
     assert listed[-1].name == "given r"
     assert listed[-1].is_limit
+
+
+def test_the_lines_own_light() -> None:
+    """A flat continuum with a line, seen through the g band, gives the continuum back once the line is taken off."""
+    grid = np.arange(3600.0, 5800.0, 1.0)
+    line, flat = 8e-17, 0.04 * (4500.0 / grid) ** 2
+    spectrum = flat + line * 1e17 / (3.0 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - 4500.0) / 3.0) ** 2)
+    through = g_response(grid)
+    f_nu = np.sum(spectrum * 1e-17 * grid * through) / (2.99792458e18 * np.sum(through / grid))
+    magnitude = -2.5 * np.log10(f_nu) - 48.6
+    listed = continuum_sources(4500.0, NARROW, WIDE, [growth("g", magnitude, 0.05, 27.0)], line_flux=line)
+    assert from_magnitude("g", magnitude, 0.05, 4500.0, "g").value > 0.045
+    assert listed[-1].value == pytest.approx(0.04, rel=0.01)
+    assert "own light" in listed[-1].note
+
+
+def test_nothing_but_the_line_is_a_limit() -> None:
+    magnitude = -2.5 * np.log10(line_in_g(1e-16, 4500.0) * 1e-17 * 4500.0**2 / 2.99792458e18) - 48.6
+    listed = continuum_sources(4500.0, NARROW, WIDE, [growth("g", magnitude, 0.2, 27.0)], line_flux=1e-16)
+    assert listed[-1].is_limit
+    assert listed[-1].value < 0.01
+
+
+def test_absorption_adds_no_light() -> None:
+    assert line_in_g(-1e-16, 4500.0) == 0.0
