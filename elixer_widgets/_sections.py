@@ -34,7 +34,8 @@ class ImagePlane:
     """Where one image lies in one file: known from headers alone.
 
     `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `keywords` the header's values of
-    `KEYWORDS`.
+    `KEYWORDS`; `raw` the type of the pixels and the byte where they begin, for an image that is neither compressed nor
+    scaled.
     """
 
     path: str
@@ -45,6 +46,7 @@ class ImagePlane:
     floating: bool = True
     degenerate: int = 0
     keywords: dict[str, float | str] = field(default_factory=dict)
+    raw: tuple[str, int] | None = None
 
     def pixel(self, ra: float, dec: float) -> tuple[float, float]:
         """Zero-based (x, y) of a position; NaN where the projection does not reach."""
@@ -94,7 +96,8 @@ def _plane(
             scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs))) * 3600.0) if wcs.has_celestial else np.nan
         except (ValueError, KeyError, IndexError, TypeError):
             return None
-    if not np.isfinite(scale) or scale <= 0 or wcs.naxis != 2:
+    # Galactic and swapped axes are not what positions in RA and Dec can be looked up in.
+    if not np.isfinite(scale) or scale <= 0 or wcs.naxis != 2 or wcs.wcs.lng != 0 or wcs.wcs.lngtyp != "RA":
         return None
     keywords = {}
     for name in KEYWORDS:
@@ -110,7 +113,23 @@ def _plane(
         floating=int(header.get("BITPIX", -32)) < 0 or "ZBITPIX" in header,
         degenerate=len(shape) - 2,
         keywords=keywords,
+        raw=_raw(path, hdu),
     )
+
+
+# FITS standard 4.0, table 8: BITPIX to pixel type, big-endian.
+_PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+
+def _raw(path: str, hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU) -> tuple[str, int] | None:
+    """Pixel type and first byte of an image whose bytes are its pixels, else None."""
+    header = hdu.header
+    if isinstance(hdu, fits.CompImageHDU) or _squeezed(path) or header.get("BITPIX") not in _PIXELS:
+        return None
+    if header.get("BSCALE", 1.0) != 1.0 or header.get("BZERO", 0.0) != 0.0 or "BLANK" in header:
+        return None
+    place = hdu.fileinfo()
+    return (_PIXELS[header["BITPIX"]], int(place["datLoc"])) if place else None
 
 
 def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> ImagePlane:
@@ -208,14 +227,7 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
     x0, y0 = (round(value - (side - 1) / 2) for value in (x, y))
     ya, yb, xa, xb = max(y0, 0), min(y0 + side, ny), max(x0, 0), min(x0 + side, nx)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
-            with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
-                where = (0,) * plane.degenerate + (slice(ya, yb), slice(xa, xb))
-                image = hdus[plane.hdu]
-                source = image.data if _squeezed(plane.path) else image.section
-                inside = np.array(source[where], dtype=np.float32)
+        inside = _pixels(plane, slice(ya, yb), slice(xa, xb))
     except _BROKEN as error:
         raise DataError(
             f"{plane.path}: rows {ya} to {yb} cannot be read ({error!s:.80}); "
@@ -249,6 +261,29 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
         wcs.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, np.subtract(sip.crpix, (x0, y0)))
     wcs.pixel_shape = (side, side)
     return data, wcs, "; ".join(notes)
+
+
+def _pixels(plane: ImagePlane, rows: slice, columns: slice) -> np.ndarray:
+    """A rectangle of the image as float32. Only its own bytes are read where the file allows that."""
+    width = columns.stop - columns.start
+    if plane.raw is not None:
+        pixel, start = np.dtype(plane.raw[0]), plane.raw[1]
+        out = np.empty((rows.stop - rows.start, width), dtype=np.float32)
+        with open(plane.path, "rb", buffering=0) as file:
+            for index, row in enumerate(range(rows.start, rows.stop)):
+                file.seek(start + pixel.itemsize * (row * plane.shape[1] + columns.start))
+                line = file.read(pixel.itemsize * width)
+                if len(line) < pixel.itemsize * width:
+                    raise OSError(f"the file ends in row {row}")
+                out[index] = np.frombuffer(line, dtype=pixel)
+        return out
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
+        with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
+            image = hdus[plane.hdu]
+            source = image.data if _squeezed(plane.path) else image.section
+            return np.array(source[(0,) * plane.degenerate + (rows, columns)], dtype=np.float32)
 
 
 def _padding(data: np.ndarray) -> np.ndarray:

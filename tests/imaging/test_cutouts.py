@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -163,8 +164,8 @@ def test_distortion_is_kept(tmp_path: Path) -> None:
 
 
 def test_only_the_section_is_read(tmp_path: Path) -> None:
-    # A sparse file of 4 GB: reading it whole would take minutes, or more memory than there is.
-    n = 32768
+    # A sparse file of 1 GB, of which the cutout needs 40 rows in the middle.
+    n = 16384
     header = fits.PrimaryHDU(np.zeros((2, 2), np.float32), wcs(RA, DEC, (n, n), 0.25).to_header()).header
     header["NAXIS1"], header["NAXIS2"] = n, n
     path = tmp_path / "large.fits"
@@ -176,6 +177,26 @@ def test_only_the_section_is_read(tmp_path: Path) -> None:
             file.seek(start + 4 * (y * n + n // 2 - 20))
             file.write((row + y).astype(">f4").tobytes())
         file.truncate(start + (4 * n * n + 2879) // 2880 * 2880)
+    tracemalloc.start()
     cutout = Cutout.from_fits(path, "r", 27.0, (RA, DEC), 9.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
     assert cutout.data.shape == (36, 36)
-    assert np.isfinite(cutout.data).all() and cutout.data.min() > 16000
+    assert np.isfinite(cutout.data).all() and cutout.data.min() > 8000
+
+
+def test_galactic_images_are_not_taken_for_equatorial_ones(tmp_path: Path) -> None:
+    header = wcs(RA, DEC, (50, 50), 0.25).to_header()
+    header["CTYPE1"], header["CTYPE2"] = "GLON-TAN", "GLAT-TAN"
+    fits.PrimaryHDU(ramp(50), header).writeto(tmp_path / "galactic.fits")
+    with pytest.raises(DataError, match="RA and Dec"):
+        Cutout.from_fits(tmp_path / "galactic.fits", "r", 27.0, (RA, DEC), 3.0)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "f4", "f8"])
+def test_pixel_types(tmp_path: Path, dtype: str) -> None:
+    data = np.arange(49 * 49).reshape(49, 49).astype(dtype)
+    fits.PrimaryHDU(data, wcs(RA, DEC, (49, 49), 0.25).to_header()).writeto(tmp_path / "t.fits")
+    cutout = Cutout.from_fits(tmp_path / "t.fits", "r", 27.0, (RA, DEC), 1.75)
+    np.testing.assert_array_equal(cutout.data, data[21:28, 21:28].astype(np.float32))
