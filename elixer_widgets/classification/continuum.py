@@ -29,14 +29,18 @@ value."""
 G_WAVELENGTH = 4726.1
 """Å; where `HETDEX_DEPTH` is turned into a flux density."""
 
-RED_PIVOT: dict[str, float] = {"r": 6580.0, "f606w": 6000.0}
-"""Å; bands that stand in for g, and the wavelength that their magnitudes refer to."""
+PIVOT: dict[str, float] = {"g": 4750.0, "r": 6250.0, "f606w": 5920.0}
+"""Å; wavelengths that the bands' magnitudes refer to. g comes first; the other two stand in for it."""
 
-RED_SLOPE = -0.5
-"""f_λ ∝ λ^(-2.5) between a red band and the line: flat f_ν steepened by this (galaxies with young stars
-are blue)."""
-RED_SLOPE_ERROR = 0.15
-"""Relative error added for that assumption; our estimate."""
+RED_SLOPE = -1.5
+"""f_λ ∝ λ^β between a red band and the line: between Lyα emitters (about -1.8) and [O II] galaxies (about -1)."""
+
+SLOPE_ERROR = 0.7
+"""Standard deviation of β over what may be behind a line; our estimate. It makes an error that grows with the distance
+of the line from the band."""
+
+SKY_RESIDUAL = 0.5
+"""Error of a spectrum's continuum in units of its depth; our estimate."""
 
 APERTURE_FLOOR = 0.05
 """Smallest relative error of aperture photometry (zero points, colour terms); our estimate."""
@@ -90,17 +94,17 @@ def from_magnitude(
     magnitude, error : float
         AB. With `limit_sigma` it is a limit at that many σ.
     wavelength : float
-        Å of the line. g magnitudes are taken as flat in f_ν; see `RED_SLOPE` for red bands.
+        Å of the line. g magnitudes are taken as flat in f_ν, as published; see `RED_SLOPE` for red bands.
     band : str
     limit_sigma : float
     floor : float
         Smallest relative error.
     """
     value = flux_density(magnitude, wavelength)
-    red = RED_PIVOT.get(band.lower())
-    if red is not None:
-        value *= (wavelength / red) ** RED_SLOPE
-        floor = float(np.hypot(floor, RED_SLOPE_ERROR))
+    pivot = PIVOT.get(band.lower(), PIVOT["g"])
+    if band.lower() != "g":
+        value *= (wavelength / pivot) ** (RED_SLOPE + 2.0)
+    floor = float(np.hypot(floor, slope_error(wavelength, pivot)))
     if np.isfinite(limit_sigma):
         return ContinuumEstimate(
             name, value, value / limit_sigma, True, limit_sigma, magnitude=magnitude, band=band, note="below the limit"
@@ -175,8 +179,13 @@ def _without_line(estimate: ContinuumEstimate, flux: float, wavelength: float) -
     )
 
 
+def slope_error(wavelength: float, pivot: float) -> float:
+    """Relative error of a continuum at `wavelength` that was measured at `pivot` (both Å), for want of its slope."""
+    return float(SLOPE_ERROR * abs(np.log(wavelength / pivot)))
+
+
 def _is_usable_band(band: str) -> bool:
-    return band.lower() == "g" or band.lower() in RED_PIVOT
+    return band.lower() in PIVOT
 
 
 def _label(kind: str, survey: str, band: str) -> str:
@@ -228,11 +237,15 @@ def _weigh_wide(wide: ContinuumEstimate, wavelength: float, depth: float) -> Con
     limit = flux_density(depth, G_WAVELENGTH) * (G_WAVELENGTH / wavelength) ** 2 if np.isfinite(depth) else 0.0
     if wide.is_limit:
         return replace(wide, weight=0.1)
-    # Residuals of the sky subtraction, not in the error array, are a fifth of the depth
-    error = float(np.hypot(wide.error if np.isfinite(wide.error) else 0.0, 0.2 * limit))
+    # The depth is about the scatter of empty fibers: residuals of the sky that the error array does not hold
+    statistical = wide.error if np.isfinite(wide.error) else 0.0
+    error = float(
+        np.hypot(np.hypot(statistical, SKY_RESIDUAL * limit), slope_error(wavelength, PIVOT["g"]) * wide.value)
+    )
     if limit == 0.0:
         return replace(wide, weight=1.0)
-    excess = (wide.value - error) / limit
+    # The published weight, with its own error of a fifth of the depth
+    excess = (wide.value - float(np.hypot(statistical, 0.2 * limit))) / limit
     weight = float(np.interp(excess, (0.8, 1.0, 1.6), (0.1, 1.0, 4.0)))
     return replace(wide, error=error, weight=0.1 if wide.value < limit else weight)
 
@@ -249,7 +262,7 @@ def _weigh_image(estimate: ContinuumEstimate) -> ContinuumEstimate:
         weight = float(np.interp(-(10.0 ** (-0.4 * estimate.magnitude)), (-bright, -faint), (0.0, 1.0)))
         return replace(estimate, weight=weight, note=estimate.note if weight > 0 else "too shallow to say anything")
     weight = 1.0 if np.isfinite(estimate.magnitude_err) else 0.5
-    return replace(estimate, weight=weight * (0.8 if estimate.band.lower() in RED_PIVOT else 1.0))
+    return replace(estimate, weight=weight * (1.0 if estimate.band.lower() == "g" else 0.8))
 
 
 def _unused(estimate: ContinuumEstimate, why: str) -> ContinuumEstimate:

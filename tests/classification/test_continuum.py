@@ -76,11 +76,17 @@ def test_contradicting_limit_is_named() -> None:
 
 
 def test_red_magnitude_at_the_line() -> None:
-    """Flat f_ν steepened by λ^-0.5: at 4500 Å an r magnitude gives 2.138 times what the original's λ^-0.5
-    on f_λ did."""
-    value = from_magnitude("r", 24.0, 0.1, 4500.0, "r").value
-    wrong = 0.3631e-19 * 1e17 * 10 ** (-0.4 * 24.0) * 2.99792458e18 / 6580.0**2 * (4500.0 / 6580.0) ** -0.5 * 1e-0
-    assert value / wrong == pytest.approx((6580.0 / 4500.0) ** 2, rel=1e-3)
+    """f_λ ∝ λ^-1.5 from where the r magnitude is f_λ, 6250 Å, to the line at 4500 Å."""
+    at_pivot = 3631e-23 * 10 ** (-0.4 * 24.0) * 2.99792458e18 / 6250.0**2 * 1e17
+    estimate = from_magnitude("r", 24.0, 0.0, 4500.0, "r")
+    assert estimate.value == pytest.approx(at_pivot * (4500.0 / 6250.0) ** -1.5, rel=1e-3)
+    assert estimate.error / estimate.value == pytest.approx(0.7 * np.log(6250.0 / 4500.0), rel=1e-3)
+
+
+def test_far_from_the_band_the_slope_is_missed() -> None:
+    near, far = (from_magnitude("g", 24.0, 0.02, each, "g") for each in (4700.0, 3550.0))
+    assert near.error / near.value < 0.03
+    assert far.error / far.value > 0.15
 
 
 def growth(band: str, mag: float, err: float, lim: float, by_person: bool = False) -> Growth:
