@@ -98,7 +98,7 @@ class HdrRelease(Release):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        given = Path(path)
+        given = Path(path).expanduser().absolute()  # a worker may run elsewhere
         found = find_tree(given)
         if found is None:
             raise DataError(
@@ -107,10 +107,10 @@ class HdrRelease(Release):
         self.tree, paths = found
         self.path = given
         self.name = self.tree.name
+        names = [_file_release(item, self.name) for item in paths]
         self.files = tuple(
             DetectionFile(item, name, WavelengthCorrection.find(self.tree.path, name))
-            for item in paths
-            for name in (_file_release(item, self.name),)
+            for item, name in zip(paths, names, strict=True)
         )
         checked = [item.check() for item in self.files]
         self._count = sum(count for count, _ in checked)
@@ -163,12 +163,11 @@ class HdrRelease(Release):
             with open_h5(path) as file:
                 table = Table.of(file, path, "/DetectIndex", INDEX_COLUMNS)
                 columns = table.columns((*INDEX_COLUMNS, "survey"))
-            own = (
-                np.isin(columns["survey"], [item.name.encode() for item in self.files]) if "survey" in columns else None
-            )
-            for keep in (own, slice(None)):
-                if keep is not None and columns["detectid"][keep].size == self._count:
-                    return {name: columns[name][keep] for name in INDEX_COLUMNS}
+            keep = np.ones(columns["detectid"].size, bool)
+            if keep.size != self._count and "survey" in columns:  # an index may list several releases
+                keep = np.isin(columns["survey"], [item.name.encode() for item in self.files])
+            if np.count_nonzero(keep) == self._count:
+                return {name: columns[name][keep] for name in INDEX_COLUMNS}
         return None
 
     def _from_detections(self) -> dict[str, np.ndarray]:

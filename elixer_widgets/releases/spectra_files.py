@@ -13,12 +13,13 @@ import numpy as np
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release, ReleaseIndex
 from elixer_widgets.releases.positions import within
+from elixer_widgets.releases.reading import is_hdf5
 from elixer_widgets.releases.spectrum import FoundSpectrum
 from elixer_widgets.releases.spectrum_formats import (
     HDF5_SUFFIXES,
-    hdf5_names,
     read_file,
-    read_hdf5,
+    read_group,
+    read_groups,
 )
 
 
@@ -52,7 +53,7 @@ class SpectraRelease(Release):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser().absolute()  # a worker may run elsewhere
         self.name = self.path.stem if self.path.is_file() else self.path.name
         self._entries: list[_Entry] = []
         self._found: dict[int, FoundSpectrum] = {}
@@ -142,23 +143,20 @@ class SpectraRelease(Release):
 
 def _spectra(file: Path, problems: list[str]) -> Iterator[tuple[_Entry, FoundSpectrum]]:
     """The spectra of one file; a group of an HDF5 file that cannot be read is told and passed over."""
-    if file.suffix.lower() not in HDF5_SUFFIXES:
+    if file.suffix.lower() not in HDF5_SUFFIXES and not is_hdf5(file):
         for place, found in enumerate(read_file(file)):
             yield _Entry(file, place=place), found
         return
-    names = hdf5_names(file)
-    if not names:
-        raise DataError(f"{file}: no group with wave and flux in it; give one group a spectrum")
-    for name in names:
-        try:
-            yield _Entry(file, group=name), read_hdf5(file, name)
-        except DataError as error:
-            problems.append(str(error))
+    for name, result in read_groups(file):
+        if isinstance(result, DataError):
+            problems.append(str(result))
+        else:
+            yield _Entry(file, group=name), result
 
 
 def _read(entry: _Entry) -> FoundSpectrum:
     if entry.group:
-        return read_hdf5(entry.path, entry.group)
+        return read_group(entry.path, entry.group)
     for place, found in enumerate(read_file(entry.path)):
         if place == entry.place:
             return found

@@ -33,7 +33,7 @@ FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
 def read_file(path: Path) -> Iterator[FoundSpectrum]:
-    """The spectra of one file, in its own order.
+    """The spectra of one file that is not HDF5 (see `read_groups`), in its own order.
 
     Raises
     ------
@@ -44,10 +44,7 @@ def read_file(path: Path) -> Iterator[FoundSpectrum]:
     if suffix == ".gz":  # astropy unpacks FITS on the way
         suffix = Path(path.stem).suffix.lower()
         suffix = suffix if suffix in FITS_SUFFIXES else ".gz"
-    if suffix in HDF5_SUFFIXES:
-        for name in hdf5_names(path):
-            yield read_hdf5(path, name)
-    elif suffix in TABLE_SUFFIXES:
+    if suffix in TABLE_SUFFIXES:
         yield from_ecsv(path)
     elif suffix in TEXT_SUFFIXES:
         yield from_text(path)
@@ -60,17 +57,28 @@ def read_file(path: Path) -> Iterator[FoundSpectrum]:
 # ------------------------------------------------------------------------------------------------- HDF5
 
 
-def hdf5_names(path: Path) -> list[str]:
-    """The groups of an HDF5 file that hold a spectrum (`wave` and `flux`)."""
+def read_groups(path: Path) -> Iterator[tuple[str, FoundSpectrum | DataError]]:
+    """The spectra of an HDF5 file by the names of their groups, or what is wrong with them.
+
+    Raises
+    ------
+    DataError
+        If no group has `wave` and `flux`, or the file is damaged.
+    """
     with open_h5(path) as file:
-        return [
-            name
-            for name, group in file.items()
-            if isinstance(group, h5py.Group) and "wave" in group and "flux" in group
+        names = [
+            name for name, group in file.items() if isinstance(group, h5py.Group) and {"wave", "flux"} <= set(group)
         ]
+        if not names:
+            raise DataError(f"{path}: no group with wave and flux in it; give one group a spectrum")
+        for name in names:
+            try:
+                yield name, _from_group(path, name, file[name])
+            except DataError as error:
+                yield name, error
 
 
-def read_hdf5(path: Path, name: str) -> FoundSpectrum:
+def read_group(path: Path, name: str) -> FoundSpectrum:
     """The spectrum of one group: datasets `wave` (Å), `flux`, `err` (0: masked), and attributes about it.
 
     Raises
@@ -81,10 +89,13 @@ def read_hdf5(path: Path, name: str) -> FoundSpectrum:
     with open_h5(path) as file:
         if name not in file:
             raise DataError(f"{path}: has no spectrum {name!r}; check the name")
-        group = file[name]
-        wave, flux = np.asarray(group["wave"][...], float), np.asarray(group["flux"][...], float)
-        error = np.asarray(group["err"][...], float) if "err" in group else None
-        about = {key: text(value) if isinstance(value, bytes) else value for key, value in group.attrs.items()}
+        return _from_group(path, name, file[name])
+
+
+def _from_group(path: Path, name: str, group: h5py.Group) -> FoundSpectrum:
+    wave, flux = np.asarray(group["wave"][...], float), np.asarray(group["flux"][...], float)
+    error = np.asarray(group["err"][...], float) if "err" in group else None
+    about = {key: text(value) if isinstance(value, bytes) else value for key, value in group.attrs.items()}
     calibration = str(about.get("calib", ""))
     uncalibrated = calibration if "count" in calibration.lower() else ""
     notes: list[str] = []

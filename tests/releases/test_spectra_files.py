@@ -52,6 +52,13 @@ def test_one_group_a_spectrum(tmp_path: Path) -> None:
     assert len(pickle.loads(pickle.dumps(release)).detection(2).spectrum.flux) == WAVE.size
 
 
+def test_hdf5_by_any_other_name(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "spectra.dat", "w") as file:
+        _group(file, "a")
+    assert open_release(tmp_path / "spectra.dat").index().label == ("a",)
+    assert open_release(tmp_path).index().label == ("a",)
+
+
 def test_vacuum_becomes_air(tmp_path: Path) -> None:
     """[O III] 5008.240 in vacuum is 5006.843 in air, Hδ 4102.892 is 4101.734 (NIST, SDSS line lists)."""
     wave = np.sort(np.concatenate((WAVE[2:], [4102.892, 5008.240])))
