@@ -52,7 +52,7 @@ ABSORPTION_GAIN = 2.0
 """Absorption lines from this S/N are looked at; each at the place of a star's adds this much in ln; our estimate."""
 _STELLAR_LINES = ("Heta", "Hzeta", "CaK", "CaH", "Hepsilon", "Hd", "Hg", "Hb")
 
-PROFILE_ERROR = 0.25
+PROFILE_ERROR = 0.2
 """Relative error of the fibers' weights as the image of a source; our estimate."""
 
 _BLOCKED = -60.0
@@ -218,7 +218,7 @@ def _log_fibers(fibers: Sequence[FiberFlux]) -> np.ndarray:
     if not peak > 0:
         return out
     best = -np.inf
-    for power in (0.6, 0.8, 1.0, 1.2):
+    for power in (0.5, 0.7, 0.85, 1.0):
         shape = weight**power
         scale = max(float(np.sum(flux * shape / error**2) / np.sum((shape / error) ** 2)), 0.0)
         sigma = np.hypot(error, PROFILE_ERROR * scale * shape)
