@@ -25,7 +25,10 @@ FIBER_COLUMNS = ("detectid", "ra", "dec", "multiframe", "fibnum", "expnum", "wei
 
 @dataclass(frozen=True, eq=False)
 class DetectionRecord:
-    """What one detection file says about one detection, in the units of this package."""
+    """What one detection file says about one detection, in the units of this package.
+
+    `no_fibers` is why there are no fibers; `notes` name the corrections that were applied.
+    """
 
     line: PipelineLine
     spectrum: Spectrum
@@ -35,6 +38,7 @@ class DetectionRecord:
     shotid: int
     date: int
     obsid: int
+    no_fibers: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -119,8 +123,6 @@ class DetectionFile:
         elif self.name.startswith(("hdr3", "hdr4", "hdr5")):
             notes.append("as stored: this release carries no wavelength correction (wdcor.txt)")
         fibers, reason = self._fibers(file, detectid, entry)
-        if reason:
-            notes.append(reason)
         return DetectionRecord(
             line=self._line(entry, noise),
             spectrum=self._spectrum(file, row, detectid, noise),
@@ -130,6 +132,7 @@ class DetectionFile:
             shotid=int(entry["shotid"]),
             date=int(entry["date"]) if "date" in names else int(entry["shotid"]) // 1000,
             obsid=int(entry["obsid"]) if "obsid" in names else int(entry["shotid"]) % 1000,
+            no_fibers=reason,
             notes=tuple(notes),
         )
 
@@ -196,11 +199,8 @@ class DetectionFile:
         weights = weights / total if total > 0 else np.full(weights.shape, NAN)
         # The pipeline records the fiber-profile χ² of the brightest fiber only.
         brightest = text(entry["fiber_id"]) if "fiber_id" in (entry.dtype.names or ()) else ""
-        fibers = []
-        for number in np.argsort(-np.nan_to_num(weights, nan=-np.inf), kind="stable"):
-            fiber = _fiber(rows[number], float(weights[number]), entry, brightest)
-            fibers.append(fiber)
-        return tuple(fibers), ""
+        order = np.argsort(-np.nan_to_num(weights, nan=-np.inf), kind="stable")
+        return tuple(_fiber(rows[number], float(weights[number]), entry, brightest) for number in order), ""
 
 
 def _fiber(row: np.void, weight: float, entry: np.void, brightest: str) -> Fiber:

@@ -196,7 +196,7 @@ class HdrRelease(Release):
             shot = Shot(record.shotid, date=record.date, obsid=record.obsid)
             missing["shot"] = shot_reason
         if not record.fibers:
-            missing["fibers"] = record.notes[-1]
+            missing["fibers"] = record.no_fibers
         if not record.spectrum.has_error:
             missing["error"] = "the spectrum of this detection has no errors"
         if not self.tree.imaging.is_dir():

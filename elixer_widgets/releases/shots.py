@@ -29,7 +29,7 @@ from elixer_widgets.releases.layout import (
     text,
     wavelength_grid,
 )
-from elixer_widgets.releases.reading import WHOLE_TABLE, Table, open_h5
+from elixer_widgets.releases.reading import Table, open_h5
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
 HALF_WIDTH = 24  # columns on either side of the line in a cutout
@@ -126,7 +126,7 @@ class ShotFile:
                     continue
                 fiber = replace(fiber, chi2=place.chi2) if np.isfinite(place.chi2) else fiber
                 cutouts.append(_cutout(image_table, image_row, fiber, place, flats))
-                if region is None and fiber.multiframe == fibers[0].multiframe and fiber.expnum == fibers[0].expnum:
+                if region is None:  # of the fiber with the highest weight that has an image
                     region = _region(image_table, image_row, fiber, place)
             reasons += flats.reasons
         return FiberImages(tuple(cutouts), region, "; ".join(dict.fromkeys(reasons)))
@@ -193,22 +193,18 @@ class _FiberFinder:
     /Data/FiberIndex has the same rows in the same order and is six hundred times smaller.
     """
 
-    KEYS = ("expnum", "fibnum")
+    KEYS = ("multiframe", "expnum", "fibnum")
 
     def __init__(self, file: h5py.File, path: Path) -> None:
-        fibers = Table.of(file, path, "/Data/Fibers")
-        self.reason = ""
+        self._fibers = Table.of(file, path, "/Data/Fibers")
         self._known: dict[str, dict[tuple[int, int], int]] = {}
-        self._table = fibers
-        small = _absent(file, path, {"/Data/FiberIndex": ("multiframe", *self.KEYS)}) == ""
-        if small:
+        lacks = [name for name in self.KEYS if not self._fibers.has(name)]
+        self.reason = f"{path}: table /Data/Fibers lacks the column {lacks[0]}" if lacks else ""
+        self._table = self._fibers
+        if not _absent(file, path, {"/Data/FiberIndex": self.KEYS}):
             index = Table.of(file, path, "/Data/FiberIndex")
-            if len(index) == len(fibers):
+            if len(index) == len(self._fibers):
                 self._table = index
-                return
-        lacks = [name for name in ("multiframe", *self.KEYS) if not fibers.has(name)]
-        if lacks:
-            self.reason = f"{path}: table /Data/Fibers lacks the column {lacks[0]}"
 
     def row(self, fiber: Fiber) -> int | None:
         """The row of a fiber; None if the shot does not have it."""
@@ -216,19 +212,31 @@ class _FiberFinder:
             return None
         if fiber.multiframe not in self._known:
             self._known[fiber.multiframe] = self._rows(fiber.multiframe)
-        return self._known[fiber.multiframe].get((fiber.expnum, fiber.fibnum))
+        row = self._known[fiber.multiframe].get((fiber.expnum, fiber.fibnum))
+        if self._table is not self._fibers and not (row is not None and self._is(row, fiber)):
+            # The index does not list the fiber or does not run beside the table: ask the table.
+            self._table = self._fibers
+            self._known.clear()
+            return self.row(fiber)
+        return row
+
+    def _is(self, row: int, fiber: Fiber) -> bool:
+        found = self._fibers.values(row, self.KEYS)
+        return (text(bytes(found["multiframe"])), int(found["expnum"]), int(found["fibnum"])) == (
+            fiber.multiframe,
+            fiber.expnum,
+            fiber.fibnum,
+        )
 
     def _rows(self, multiframe: str) -> dict[tuple[int, int], int]:
         numbers = self._table.find("multiframe", multiframe.encode())
-        if self._table.dtype.itemsize * numbers.size <= WHOLE_TABLE and self._table.name == "/Data/FiberIndex":
-            rows = self._table.rows(numbers)
-            keys = zip(rows["expnum"], rows["fibnum"], strict=True)
-        else:
+        if self._table is self._fibers:  # wide rows, of which only the keys are wanted
             values = [self._table.values(int(number), self.KEYS) for number in numbers]
-            keys = zip((value["expnum"] for value in values), (value["fibnum"] for value in values), strict=True)
-        return {
-            (int(exposure), int(fibnum)): int(number) for (exposure, fibnum), number in zip(keys, numbers, strict=True)
-        }
+            keys = [(int(value["expnum"]), int(value["fibnum"])) for value in values]
+        else:
+            rows = self._table.rows(numbers)
+            keys = [(int(row["expnum"]), int(row["fibnum"])) for row in rows]
+        return {key: int(number) for key, number in zip(keys, numbers, strict=True)}
 
 
 # ----------------------------------------------------------------------------------------------- windows

@@ -226,6 +226,16 @@ def test_older_shot_files(tmp_path: Path, images: FiberImages, index: bool) -> N
     assert np.array_equal(again.cutouts[0].image, images.cutouts[0].image)
 
 
+def test_a_fiber_index_in_another_order_is_not_believed(tmp_path: Path, images: FiberImages) -> None:
+    made = write_tree(tmp_path / "r", index=False)
+    with h5py.File(made.tree.shot_file(trees.SHOTID), "a") as file:
+        file["Data/FiberIndex"][:] = file["Data/FiberIndex"][:][::-1]
+    again = open_release(made.root).detection(IDS[0]).fiber_images
+    assert len(again.cutouts) == 3
+    for one, other in zip(images.cutouts, again.cutouts, strict=True):
+        assert np.array_equal(one.image, other.image)
+
+
 def test_a_cut_off_shot_file_is_an_error(tmp_path: Path) -> None:
     made = write_tree(tmp_path / "r")
     path = made.tree.shot_file(trees.SHOTID)
