@@ -242,7 +242,6 @@ def table_rows(observation: Observation, found: Extraction, detectid: int) -> tu
     row["noise_ratio"] = 1.0
     row["sn_3fib"], row["sn_cen"] = found.sn * 0.95, found.sn
     row["sn_3fib_cen"] = found.sn * 0.95
-    row["inputid"] = f"{plan.multiframe(str(fibers.amp[members[0]]))}_{detectid % 10000:d}"
     return row, rows, spectrum
 
 

@@ -122,26 +122,25 @@ def _write_throughput(file: h5py.File, plan: ShotPlan) -> None:
     write_layout(file, "/Calibration/Throughput/throughput", table, rows)
 
 
-def write_survey(tree: layout.ReleaseTree, observations: Sequence[Observation]) -> None:
-    """The survey file and the index of all fibers."""
+def fiber_index_rows(observation: Observation) -> np.ndarray:
+    """The rows of the index of all fibers that one shot adds."""
+    plan, stored = observation.plan, observation.fiber_rows
+    rows = layout.FIBER_INDEX.rows(stored.size)
+    for name in rows.dtype.names or ():
+        if name in (stored.dtype.names or ()):
+            rows[name] = stored[name]
+    rows["shotid"], rows["date"], rows["datevobs"] = plan.shotid, plan.date, layout.datevobs(plan.shotid)
+    rows["healpix"] = ring_pixel(observation.fibers.ra, observation.fibers.dec)
+    return rows
+
+
+def write_survey(tree: layout.ReleaseTree, plans: Sequence[ShotPlan], index: np.ndarray) -> None:
+    """The survey file and the index of all fibers (see `fiber_index_rows`)."""
     tree.survey_file.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(tree.survey_file, "w") as file:
-        write_layout(file, "/Survey", layout.SURVEY, np.concatenate([shot_row(each.plan) for each in observations]))
-    parts = []
-    for each in observations:
-        rows = layout.FIBER_INDEX.rows(each.fiber_rows.size)
-        for name in rows.dtype.names or ():
-            if name in (each.fiber_rows.dtype.names or ()):
-                rows[name] = each.fiber_rows[name]
-        rows["shotid"], rows["date"], rows["datevobs"] = (
-            each.plan.shotid,
-            each.plan.date,
-            layout.datevobs(each.plan.shotid),
-        )
-        rows["healpix"] = ring_pixel(each.fibers.ra, each.fibers.dec)
-        parts.append(rows)
+        write_layout(file, "/Survey", layout.SURVEY, np.concatenate([shot_row(plan) for plan in plans]))
     with h5py.File(tree.fiber_index_file, "w") as file:
-        write_layout(file, "/FiberIndex", layout.FIBER_INDEX, np.concatenate(parts))
+        write_layout(file, "/FiberIndex", layout.FIBER_INDEX, index)
         for column in ("healpix", "ra", "shotid"):
             write_index(file, "/FiberIndex", column)
 

@@ -351,9 +351,9 @@ def _write_photo_z(root: Path, tag: str, catalog: Sequence[Measured], survey: Su
         file["pdf"] = np.array(pdfs, np.float32).reshape(len(rows), grid.size)
 
 
-def write_spec_z(root: Path, sources: Sequence[Source], rng: np.random.Generator) -> None:
-    """Spectroscopic redshifts of a fifth to a quarter of the objects brighter than r = 25."""
-    lines = ["ra,dec,z,source"]
+def spec_z_rows(sources: Sequence[Source], rng: np.random.Generator) -> list[str]:
+    """Lines (ra, dec, z, source) for a fifth to a quarter of the objects brighter than r = 25."""
+    lines = []
     for source in sources:
         chosen = rng.uniform() < (0.25 if source.kind != "field" else 0.2)
         bright = source.magnitudes.get("r", 99.0) < 25.0
@@ -361,6 +361,11 @@ def write_spec_z(root: Path, sources: Sequence[Source], rng: np.random.Generator
             z = source.z + 0.0003 * float(rng.standard_normal())
             name = "SDSS" if source.magnitudes["r"] < 21.5 else "DEIMOS"
             lines.append(f"{source.ra:.6f},{source.dec:.6f},{z:.5f},{name}")
+    return lines
+
+
+def write_spec_z(root: Path, lines: Sequence[str]) -> None:
+    """The table of spectroscopic redshifts of all fields."""
     folder = root / "specz"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "specz.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "specz.csv").write_text("\n".join(["ra,dec,z,source", *lines]) + "\n", encoding="utf-8")

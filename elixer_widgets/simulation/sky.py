@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from elixer_widgets.classification import universe
 from elixer_widgets.simulation.optics import LSF_SIGMA, detection_noise
@@ -254,11 +255,20 @@ def _star(kind: str, rng: np.random.Generator) -> Source:
     continuum = flux_density(magnitude, 4700.0) * blackbody(temperature) * absorption(features)
     source = Source(kind, "star", 0.0, continuum=continuum)
     # A pipeline takes a peak between absorption lines for an emission line.
-    inside = (CONTINUUM_GRID > 3800.0) & (WAVE_RANGE[1] > CONTINUUM_GRID)
-    smooth = np.convolve(np.pad(continuum, 15, "edge"), np.full(31, 1.0 / 31.0), "valid")
-    peak = float(CONTINUUM_GRID[inside][np.argmax((continuum / smooth)[inside])])
-    source.main = (Emission(peak, LSF_SIGMA, 0.0),)
+    source.main = (Emission(_bump(continuum, rng), LSF_SIGMA, 0.0),)
     return source
+
+
+def _bump(continuum: np.ndarray, rng: np.random.Generator) -> float:
+    """Wavelength (Å) of one of the three highest peaks of a continuum above its own running mean."""
+    step = float(CONTINUUM_GRID[1] - CONTINUUM_GRID[0])
+    mean = uniform_filter1d(continuum, round(100.0 / step))
+    excess = gaussian_filter1d(continuum, LSF_SIGMA / step) / mean
+    peak = (excess > np.roll(excess, 1)) & (excess > np.roll(excess, -1))
+    peak &= (CONTINUUM_GRID > 3620.0) & (WAVE_RANGE[1] > CONTINUUM_GRID)
+    places = np.flatnonzero(peak)
+    best = places[np.argsort(-excess[places])[:3]]
+    return float(CONTINUUM_GRID[rng.choice(best)])
 
 
 # ------------------------------------------------------------------------------------ what else is in the images
