@@ -342,6 +342,26 @@ def _nearest_sky(radius: float) -> float:
     return max(1.25 * radius, radius + 0.5)
 
 
+def _brightening(steps: tuple[ApertureStep, ...], radius: float, noise: float) -> float:
+    """Radius (arcsec) within the aperture beyond which the light per pixel rises by more than 3σ, else NaN.
+
+    A single source fades outward from its centre; one that does not, lies off the centre or is not alone.
+    """
+    inner = [step for step in steps if step.radius <= radius + 1e-9]
+    edges = [0.0, inner[0].radius]
+    for step in inner[1:]:
+        if step.radius - edges[-1] > LOOK_AHEAD - 1e-6:
+            edges.append(step.radius)
+    at = {step.radius: step for step in inner}
+    counts = np.array([0.0] + [at[edge].counts for edge in edges[1:]])
+    area = np.diff(np.array([0.0] + [at[edge].area for edge in edges[1:]]))
+    if area.size < 2 or not np.all(area > 0):
+        return NAN
+    light, error = np.diff(counts) / area, noise / np.sqrt(area)
+    rises = np.diff(light) > 3.0 * np.hypot(error[1:], error[:-1])
+    return float(edges[1 + int(np.argmax(rises))]) if np.any(rises) else NAN
+
+
 def _growth(
     frame: _Frame,
     ra: float,
@@ -363,6 +383,9 @@ def _growth(
     steps = tuple(_step(frame, float(r), sky, factor) for r in radii)
     chosen = min(steps, key=lambda step: abs(step.radius - radius))
     full = np.pi * (radius / frame.scale) ** 2
+    brightening = _brightening(steps, radius, factor * sky.scatter)
+    if np.isfinite(brightening):
+        notes.append(f"brighter again beyond {brightening:.1f} arcsec: another source in the aperture")
     missing = 1.0 - chosen.area / full
     if missing > 0.005:
         notes.append(f"{100 * missing:.0f} % of the aperture has no data")

@@ -149,6 +149,9 @@ def test_growing_stops_before_a_gap_and_a_neighbour() -> None:
     data = gaussian(SHAPE, MIDDLE, MIDDLE, 4.0, 30.0) + gaussian(SHAPE, MIDDLE + 20, MIDDLE, 4.0, 3000.0)
     growth = grow_aperture(cutout(data + rng.normal(0, 0.05, SHAPE), start_radius=0.8), RA, DEC)
     assert growth.radius < 2.5
+    assert "another source" not in growth.note
+    # A person's larger circle takes the neighbour in, and is told so.
+    assert "another source" in measure_aperture(cutout(data), RA, DEC, 4.5).note
 
 
 def test_point_correction() -> None:
