@@ -7,7 +7,8 @@ What is simulated
   stars, white dwarfs; field galaxies from number counts. Continua follow from equivalent widths, magnitudes from
   spectra. (`sky`, `spectra`, `placement`)
 * Telescope: three dithers of 1.5" fibers, a Moffat point-spread function, curved traces, a wavelength scale that
-  differs from fiber to fiber, sky lines, a line spread of 5.6 Å, photon and read noise, cosmic rays. (`optics`, `shots`)
+  differs from fiber to fiber, sky lines, a line spread of 5.6 Å, photon and read noise, cosmic rays. (`optics`,
+  `shots`)
 * Faults that were detected as lines: a cosmic ray in one exposure, a charge trap, a sky residual, and the highest
   peaks of pure noise. (`shots`, `detections`)
 * Pipeline: position, PSF-weighted extraction and line fit, each from the noisy fibers. (`detections`)
