@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from scipy.integrate import trapezoid
 
 from elixer_widgets.detection import DataError
@@ -125,3 +126,27 @@ def test_imaging_shared_beside_releases(tmp_path: Path) -> None:
     (tmp_path / "hdr5" / "survey").mkdir(parents=True)
     for path in (tmp_path, tmp_path / "imaging", tmp_path / "hdr5"):
         assert open_library(path).root.resolve() == (tmp_path / "imaging").resolve()
+
+
+def test_simulated_release_is_measured_as_it_was_made(simulated: Path) -> None:
+    library = open_library(simulated)
+    seen = 0
+    for row in Table.read(simulated / "truth.ecsv"):
+        ra, dec = float(row["ra"]), float(row["dec"])
+        imaging = library.imaging(ra, dec)
+        if row["survey"] == "none":
+            assert imaging.cutouts == () and imaging.notes
+            continue
+        assert imaging.cutouts and imaging.notes == ()
+        for cutout in imaging.cutouts:
+            truth = float(row[f"mag_{cutout.band}"]) if cutout.band in "gr" else np.nan
+            growth = grow_aperture(cutout, ra, dec)
+            if not np.isfinite(truth) or "another source" in growth.note:
+                continue
+            if truth > growth.limit + 1.0:
+                assert growth.counts < 5 * growth.counts_err
+            elif truth < growth.limit - 1.0:
+                # Neighbours on a crowded field may add light: the lower side is wider.
+                assert -0.5 - 3 * growth.mag_err < growth.total_mag - truth < 0.25 + 3 * growth.mag_err
+                seen += 1
+    assert seen >= 5
