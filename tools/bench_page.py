@@ -77,7 +77,7 @@ def click_to_repaint(page: Any, selector: str, patience: float = 20.0) -> float:
 def wait_for_page(page: Any, url: str) -> float:
     """Seconds from opening `url` to a drawn spectrum."""
     begin = time.monotonic()
-    page.goto(url)
+    page.goto(url, timeout=120_000)
     page.wait_for_selector(".ew-spectrum .bqplot svg path.line", state="attached", timeout=120_000)
     page.wait_for_selector(".ew-card[aria-pressed=true], .ew-nocard[aria-pressed=true]", timeout=120_000)
     return time.monotonic() - begin

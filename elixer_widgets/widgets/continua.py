@@ -36,13 +36,13 @@ def draw(interpretation: Interpretation) -> str:
 
     shown = sorted(sources, key=lambda each: -weight(each))[:SHOWN]
     rows = "".join(
-        _row(each, ratios.get(each.name, words.DASH), words.percent(weight(each)) if weight(each) else "not used")
+        _row(each, ratios.get(each.name, words.DASH), words.percent(weight(each)) if weight(each) else words.DASH)
         for each in shown
     )
     combined = _row(interpretation.continuum, words.ratio(interpretation.plae_poii, interval=False), "", "ew-best")
     return (
         '<table class="ew-table ew-names"><thead><tr><th>source</th><th>10⁻¹⁷ cgs/Å</th><th>weight</th>'
-        f"<th>P(LAE)/P(OII)</th></tr></thead><tbody>{rows}{combined}</tbody></table>"
+        f"<th>P(LAE)/ P(OII)</th></tr></thead><tbody>{rows}{combined}</tbody></table>"
     )
 
 

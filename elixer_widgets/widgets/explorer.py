@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import anywidget
 import ipywidgets as W
-from traitlets import Dict, Unicode
+from traitlets import Dict, Int, Unicode
 
 from elixer_widgets.releases.base import Release
 from elixer_widgets.widgets.continua import Continua
@@ -46,6 +46,7 @@ class PageFrame(anywidget.AnyWidget):
     _css = _STATIC / "page.css"
     shortcuts = Dict(help="key to action").tag(sync=True)
     title = Unicode("ELiXer Widgets").tag(sync=True)
+    width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
 
 
@@ -92,6 +93,7 @@ class Explorer(W.VBox):
         self.frame = PageFrame(shortcuts={**IDENTITY_KEYS, "a": "automatic"})
         self.frame.on_msg(self._key)
         state = self.state
+        self.frame.observe(lambda change: state.set_trait("width", change["new"]), "width")
         self.detections = DetectionList(state)
         self.controls = Controls(state)
         self.exports = Exports(state)

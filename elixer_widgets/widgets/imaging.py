@@ -50,6 +50,15 @@ def choose_cutouts(cutouts: tuple[Cutout, ...]) -> list[int]:
     return sorted((first + rest)[:TILES], key=color)
 
 
+def favourite(cutouts: tuple[Cutout, ...], shown: list[int]) -> int:
+    """The image to look at first: g, which holds the line, else r, else what there is."""
+    for band in ("g", "r"):
+        for number in shown:
+            if cutouts[number].band.lower().startswith(band):
+                return number
+    return shown[0]
+
+
 def north_up(cutout: Cutout, ra: float, dec: float, field: float = FIELD) -> np.ndarray:
     """The image about a position, resampled so that north is up and east left.
 
@@ -261,7 +270,7 @@ class ImagingPanel(Panel):
         detection, cutouts, growths = measurements.detection, measurements.cutouts, measurements.growths
         shown = choose_cutouts(cutouts)
         keys = {number: f"{cutouts[number].band} {cutouts[number].survey}".strip() for number in shown}
-        selected = next((n for n in shown if keys[n] == self.state.band), shown[0])
+        selected = next((n for n in shown if keys[n] == self.state.band), favourite(cutouts, shown))
         sky = Sky(detection.ra, detection.dec)
         parts = []
         for number in shown:
@@ -274,7 +283,9 @@ class ImagingPanel(Panel):
                 )
             )  # fmt: skip
         chosen = growths[selected] if selected < len(growths) else None
-        self.tiles.markup = f'<div class="ew-tiles">{"".join(parts)}{growth_curve(chosen)}</div>'
+        self.tiles.markup = (
+            f'<div class="ew-tiles" style="--tiles:{len(parts)}">{"".join(parts)}{growth_curve(chosen)}</div>'
+        )
         more = f" · {len(cutouts) - len(shown)} more not shown" if len(cutouts) > len(shown) else ""
         self.title.markup = (
             f"<h3>Imaging <small>{FIELD:.0f}″, N up, E left · circles fibers, "

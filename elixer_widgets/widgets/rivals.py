@@ -60,7 +60,8 @@ def card(rival: Rival, adopted: bool) -> str:
         f'title="{escape(tip)}"><span class="ew-card-top"><b>{escape(label)}</b>'
         f"<b>{words.percent(rival.probability)}</b></span>"
         f'<span class="ew-card-share"><i style="width:{share:.1f}%"></i></span>'
-        f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} · EW {width} Å</span>'
+        f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} '
+        f'<span class="ew-more">· EW {width} Å</span></span>'
         f'<span class="ew-card-lines">{_companions(rival.companions)}</span></button>'
     )
 

@@ -18,8 +18,11 @@ from elixer_widgets.widgets.palette import FAINT, HYPOTHESIS, INK, MEASURED, MUT
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
-LETTER = 0.0078
-"""Width of a letter of a line label, as a share of the wavelength range shown."""
+LETTER = 7.2
+"""px; width of a letter of a line label."""
+
+PLOT_SHARE, PLOT_MARGIN = 0.738, 80
+"""The plot is this share of the page's width (see static/page.css), less so many px."""
 
 LABEL_ROWS = (0.985, 0.875)
 """Heights of the two rows of line labels, as shares of the plot; the spectrum stays below `HEADROOM`."""
@@ -48,7 +51,12 @@ class Label:
     row: int
 
 
-def line_labels(interpretation: Interpretation, low: float, high: float) -> list[Label]:
+def letter_width(low: float, high: float, page: int) -> float:
+    """Å that a letter of a label takes in a plot from `low` to `high` (Å) on a page of so many px."""
+    return LETTER * (high - low) / max(PLOT_SHARE * page - PLOT_MARGIN, 200.0)
+
+
+def line_labels(interpretation: Interpretation, low: float, high: float, page: int = 1440) -> list[Label]:
     """The lines of the adopted hypothesis between `low` and `high` (Å), their texts kept from touching.
 
     The detected line and those that decide (found, or missing though expected) get their names first and may move
@@ -58,7 +66,7 @@ def line_labels(interpretation: Interpretation, low: float, high: float) -> list
     lines = [(0, main.center, interpretation.line_label)]
     lines += [(1 if c.status in DECIDING else 2, c.wavelength, c.label) for c in interpretation.companions]
     inside = sorted(line for line in lines if line[2] and np.isfinite(line[1]) and low <= line[1] <= high)
-    letter = LETTER * (high - low)
+    letter = letter_width(low, high, page)
     taken: list[list[tuple[float, float]]] = [[] for _ in LABEL_ROWS]
     labels = []
     for rank, wavelength, text in inside[:MOST_LABELS]:
@@ -179,7 +187,7 @@ class SpectrumPanel(Panel):
         super().__init__(state, "spectrum", (head, self.figure))
         self.watch(self._draw_spectrum, "detection")
         self.watch(self._draw_window, "measurements")
-        self.watch(self._draw_labels, "interpretation")
+        self.watch(self._draw_labels, "interpretation", "width")
 
     def _range(self) -> tuple[float, float]:
         detection = self.state.detection
@@ -226,7 +234,7 @@ class SpectrumPanel(Panel):
 
     def _draw_labels(self) -> None:
         interpretation = self.state.interpretation
-        labels = [] if interpretation is None else line_labels(interpretation, *self._range())
+        labels = [] if interpretation is None else line_labels(interpretation, *self._range(), self.state.width)
         with self.places.hold_sync():
             if labels:
                 x = [(label.wavelength, label.wavelength, label.place, np.nan) for label in labels]

@@ -67,6 +67,8 @@ class ExplorerState(HasTraits):
         The band whose aperture is written out; empty for the first.
     message : str
         One sentence for the person, empty when all is well.
+    width : int
+        Of the page as the browser shows it, in its pixels: how many letters find room depends on it.
 
     Notes
     -----
@@ -83,6 +85,7 @@ class ExplorerState(HasTraits):
     interpretation = Instance(Interpretation, allow_none=True)
     band = Unicode("")
     message = Unicode("")
+    width = Int(1440)
 
     def __init__(self, release: Release, detectids: Iterable[int] | None = None) -> None:
         chosen = release.detectids() if detectids is None else detectids

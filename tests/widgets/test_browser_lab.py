@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def opened(visit, lab):
     """The explorer notebook, run to its end."""
     page = visit.page
-    page.goto(f"{lab}/lab/workspaces/test/tree/notebooks/explorer.ipynb?reset")
+    page.goto(f"{lab}/lab/workspaces/test/tree/notebooks/explorer.ipynb?reset", timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=90_000)
     page.wait_for_timeout(1500)  # the menus come before they answer
     page.click('.lm-MenuBar-itemLabel:has-text("Run")')

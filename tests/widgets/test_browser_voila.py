@@ -16,7 +16,7 @@ LINE, REDSHIFT, WIDTH = ".ew-line b", ".ew-z b", ".ew-ew b"
 
 def settled(visit, url, query=""):
     """The page, drawn, with its address in place."""
-    visit.page.goto(f"{url}/{query}")
+    visit.page.goto(f"{url}/{query}", timeout=120_000)
     visit.wait()
     return visit
 

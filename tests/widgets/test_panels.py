@@ -377,3 +377,21 @@ def test_what_is_missing_is_said_and_errors_come_first(explorer, monkeypatch):
     explorer.state.position = 2
     assert 'role="alert"' in explorer.status.line.markup
     assert "copy the file again" in explorer.status.line.markup
+
+
+def test_matches_of_another_detection_do_not_stay(explorer, monkeypatch):
+    def broken(*_args, **_options):
+        raise DataError("no")
+
+    monkeypatch.setattr(state_module, "interpret", broken)
+    explorer.state.position = 2
+    assert "0.22″" in explorer.matches.table.markup
+    explorer.state.position = 1  # no imaging, and again no interpretation
+    assert "0.22″" not in explorer.matches.table.markup
+
+
+def test_the_photo_z_plot_marks_both_redshifts(explorer):
+    markup = explorer.matches.table.markup
+    assert "polyline" in markup and "Lyα" in markup and "[O II]" in markup
+    explorer.state.next()
+    assert "polyline" not in explorer.matches.table.markup

@@ -13,12 +13,10 @@ from elixer_widgets.detection import Spectrum
 from elixer_widgets.widgets import spectrum
 from tests import factories
 
-WIDTH = 2070.0
 
-
-def wide(label):
+def wide(label, page=1440):
     """The Å that a label's text takes."""
-    return spectrum.LETTER * WIDTH * (len(label.text) + 1)
+    return spectrum.letter_width(3470.0, 5540.0, page) * (len(label.text) + 1)
 
 
 def test_labels_of_lya_name_it_and_its_companion_in_range():
@@ -26,18 +24,19 @@ def test_labels_of_lya_name_it_and_its_companion_in_range():
     assert {label.text: label.wavelength for label in labels} == {"Lyα 1216": 4500.0, "N V 1241": 4592.7}
 
 
-def test_labels_never_touch_and_the_deciding_lines_keep_their_names():
+@pytest.mark.parametrize("page", [1000, 1440, 1920])
+def test_labels_never_touch_and_the_deciding_lines_keep_their_names(page):
     made = factories.make_interpretation()
     crowd = tuple(
         Companion(f"X{n}", f"Line {n}", 4480.0 + 8 * n, True, status="found" if n == 3 else "not seen")
         for n in range(12)
     )
-    labels = spectrum.line_labels(replace(made, companions=crowd), 3470.0, 5540.0)
+    labels = spectrum.line_labels(replace(made, companions=crowd), 3470.0, 5540.0, page)
     assert len(labels) == 13  # every line keeps its mark
     named = [label for label in labels if label.text]
     assert {"Lyα 1216", "Line 3"} <= {label.text for label in named}
     for row in range(len(spectrum.LABEL_ROWS)):
-        spans = sorted((n.place - wide(n) / 2, n.place + wide(n) / 2) for n in named if n.row == row)
+        spans = sorted((n.place - wide(n, page) / 2, n.place + wide(n, page) / 2) for n in named if n.row == row)
         assert all(end <= begin + 1e-6 for (_, end), (begin, _) in pairwise(spans))
 
 

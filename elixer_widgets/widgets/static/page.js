@@ -16,6 +16,7 @@ function render({ model, el }) {
     root.tabIndex = 0;
     root.dataset.lmSuppressShortcuts = "true";
     root.addEventListener("keydown", key);
+    sizes.observe(root);
     return null;
   };
   const key = (event) => {
@@ -27,6 +28,16 @@ function render({ model, el }) {
     event.preventDefault();
     model.send({ pressed: action });
   };
+  let waiting = 0;
+  const sizes = new ResizeObserver(() => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const width = Math.round(root.clientWidth / 20) * 20;
+      if (!width || width === model.get("width")) return;
+      model.set("width", width);
+      model.save_changes();
+    }, 200);
+  });
   const address = () => {
     const query = model.get("query");
     document.title = model.get("title");
@@ -40,6 +51,9 @@ function render({ model, el }) {
     address();
   }
   find();
-  return () => root?.removeEventListener("keydown", key);
+  return () => {
+    sizes.disconnect();
+    root?.removeEventListener("keydown", key);
+  };
 }
 export default { render };
