@@ -18,16 +18,16 @@ help:
 	@echo "make clean     remove the environments and caches"
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	@python=$$(sh tools/find_python.sh) || exit 1; echo "environment: $$python -> $(VENV)"; \
-	rm -rf $(VENV) && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/python -c "" 2>/dev/null || { python=$$(sh tools/find_python.sh) && \
+	echo "environment: $$python -> $(VENV)" && rm -rf $(VENV) && "$$python" -m venv $(VENV); }
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@$(BIN)/uv pip install -q --no-deps --python $(BIN)/python -e .
 	@touch $@
 
 $(FLOOR)/.ready: requirements-floor.lock pyproject.toml $(VENV)/.ready
-	@python=$$(sh tools/find_python.sh python3.12) || exit 1; echo "oldest supported packages: $$python -> $(FLOOR)"; \
-	rm -rf $(FLOOR) && "$$python" -m venv $(FLOOR)
+	@$(FLOOR)/bin/python -c "" 2>/dev/null || { python=$$(sh tools/find_python.sh python3.12) && \
+	echo "oldest supported packages: $$python -> $(FLOOR)" && rm -rf $(FLOOR) && "$$python" -m venv $(FLOOR); }
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(FLOOR)/bin/python -r requirements-floor.lock
 	@$(BIN)/uv pip install -q --no-deps --python $(FLOOR)/bin/python -e .
 	@touch $@
