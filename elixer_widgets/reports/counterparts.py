@@ -62,7 +62,8 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
 
 def nothing_found(interpretation: Interpretation) -> str:
     """Why there are no columns."""
-    notes = [each for each in interpretation.measurements.notes if "imag" in each.lower() or "catalog" in each.lower()]
+    said = dict.fromkeys(interpretation.measurements.notes)
+    notes = [each for each in said if "imag" in each.lower() or "catalog" in each.lower()]
     if not interpretation.measurements.cutouts:
         why = "; ".join(notes) or "no imaging and no catalogue covers this position"
         return f"Catalogue counterparts not available: {why}."

@@ -196,7 +196,7 @@ def draw_imaging(canvas: Canvas, interpretation: Interpretation) -> int:
     if shown:
         return 2 + len(shown)
     notes = [*measurements.notes, *detection.not_available.values()]
-    about = [note for note in notes if "imag" in note.lower()]
+    about = list(dict.fromkeys(note for note in notes if "imag" in note.lower()))
     canvas.not_available(cutout_box(2), "Images", "; ".join(about) or "no image covers this position")
     return 3
 

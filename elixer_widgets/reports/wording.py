@@ -177,7 +177,8 @@ def shorten(text: str, room: int) -> str:
 
 def _observation(detection: Detection) -> list[str]:
     """The lines about where and how it was observed."""
-    lines = [f"ID: {detection.label}" + (f" ({detection.detectid}.pdf)" if detection.detectid else "")]
+    named = detection.label != str(detection.detectid)
+    lines = [f"ID: {detection.label}" + ("" if named else f" ({detection.detectid}.pdf)")]
     shot = detection.shot
     if shot is None:
         lines.append("Obs: not available")
