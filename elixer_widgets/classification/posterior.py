@@ -1,8 +1,9 @@
 """A probability for every identity, and the evidence it rests on.
 
-One model of what may be behind a line, evaluated once: how common each kind is at this wavelength and flux, how bright
-its continuum, which companions it has, how wide its line, what noise does. Each observation enters one factor only.
-The densities of the rarer kinds are plain estimates and nothing was tuned on truth: the result is provisional.
+One model of what may be behind a line, evaluated once: how common each kind is at this wavelength and
+flux, how bright its continuum, which companions it has, how wide its line, what noise does. Each
+observation enters one factor only. The densities of the rarer kinds are plain estimates and nothing was
+tuned on truth: the result is provisional.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ LIGHT_SPEED = 299792.458
 """km/s."""
 
 MODEL_DOUBT = 1e-4
-"""Probability that none of this model holds; it is spread evenly over the identities and bounds every answer."""
+"""Probability that none of this model holds; it is spread evenly over the identities and bounds every
+answer."""
 
 WIDTH_OUTLIERS = 0.005
 """Share of lines whose width the kinds do not describe; our estimate."""
@@ -49,11 +51,20 @@ ACCEPTED_CASE = 5.0
 
 ABSORPTION_SNR = 6.0
 ABSORPTION_GAIN = 2.0
-"""Absorption lines from this S/N are looked at; each at the place of a star's adds this much in ln; our estimate."""
+"""Absorption lines from this S/N are looked at; each at the place of a star's adds this much in ln; our
+estimate."""
 _STELLAR_LINES = ("Heta", "Hzeta", "CaK", "CaH", "Hepsilon", "Hd", "Hg", "Hb")
 
 PROFILE_ERROR = 0.2
 """Relative error of the fibers' weights as the image of a source; our estimate."""
+
+PROFILE_LIMIT = 6.5
+"""What the spread over the fibers can say at most, in ln: a blend or a neighbour spoils it now and then."""
+
+CROWDED = 3
+SPOILT_CASE = 3.0
+"""From this many absorption lines of a star on, emission between them is none, and companions say at most
+this, in ln."""
 
 _BLOCKED = -60.0
 _IS_LYA = np.array([kind.identity == "Lya" for kind in KINDS])
@@ -63,8 +74,8 @@ _IS_LYA = np.array([kind.identity == "Lya" for kind in KINDS])
 class Evidence:
     """What one piece of evidence adds to the log odds of Lyα against all else.
 
-    `log_odds` is natural logarithm, positive for Lyα; the pieces add up to the log odds of `p_lya`. `words` says it
-    for a person.
+    `log_odds` is natural logarithm, positive for Lyα; the pieces add up to the log odds of `p_lya`.
+    `words` says it for a person.
     """
 
     name: str
@@ -76,8 +87,8 @@ class Evidence:
 class Clues:
     """What is known of a line, in the form that the model needs.
 
-    `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`, `lines` everything found in the
-    spectrum, `fibers` the line in each fiber.
+    `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`, `lines` everything found
+    in the spectrum, `fibers` the line in each fiber.
     """
 
     line: LineFit
@@ -91,7 +102,8 @@ class Clues:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Probabilities (adding up to 1), the evidence in the order in which it was taken, and whether it is calibrated."""
+    """Probabilities (adding up to 1), the evidence in the order in which it was taken, and whether it is
+    calibrated."""
 
     probabilities: Mapping[str, float]
     evidence: tuple[Evidence, ...]
@@ -99,13 +111,15 @@ class Posterior:
 
 
 def _log_sum(values: np.ndarray) -> np.ndarray:
-    """ln Σ exp over the last axis. scipy's own is exact in more cases and ten times slower on short arrays."""
+    """ln Σ exp over the last axis. scipy's own is exact in more cases and ten times slower on short
+    arrays."""
     top = np.max(values, axis=-1, keepdims=True)
     return np.log(np.sum(np.exp(values - top), axis=-1)) + top[..., 0]
 
 
 def redshifts(wavelength: float) -> dict[str, float]:
-    """Redshift of a line at `wavelength` (Å, air) for every emission-line identity, negative ones included."""
+    """Redshift of a line at `wavelength` (Å, air) for every emission-line identity, negative ones
+    included."""
     return {name: float(redshift_of(wavelength, line)) for name, line in IDENTITY_LINES.items()}
 
 
@@ -171,7 +185,8 @@ def _log_companions(solutions: Sequence[Solution]) -> np.ndarray:
 
 
 def _case(solution: Solution) -> float:
-    """ln of a solution's likelihood; one that the published rule accepts is not argued away by a blended companion."""
+    """ln of a solution's likelihood; one that the published rule accepts is not argued away by a blended
+    companion."""
     found = [each for each in solution.companions if each.status == "found"]
     missing = sum(each.status == "missing" for each in solution.companions)
     case = solution.log_likelihood
@@ -194,19 +209,20 @@ def _log_absorption(lines: Sequence[LineFit], shifts: Mapping[str, float]) -> tu
     for i, kind in enumerate(KINDS):
         if kind.identity == "star":
             # One may be there by chance
-            out[i] = min(ABSORPTION_GAIN * matched(0.0), 15.0) if matched(0.0) > 1 else 0.0
+            out[i] = min(ABSORPTION_GAIN * matched(0.0), 20.0) if matched(0.0) > 1 else 0.0
         elif kind.identity in ("OII", "OIII", "Hb", "Hg") and shifts[kind.identity] > 0:
             # Galaxies show these less often than stars do
             out[i] = min(0.5 * ABSORPTION_GAIN * max(matched(shifts[kind.identity]) - 1, 0), 6.0)
     return out, matched(0.0)
 
 
-def _log_fibers(fibers: Sequence[FiberFlux]) -> np.ndarray:
-    """ln of the likelihood of the line's spread over the fibers: as the image of a source, or anyhow (artifact).
+def _log_fibers(fibers: Sequence[FiberFlux], absorption: bool) -> np.ndarray:
+    """ln of the likelihood of the line's spread over the fibers: as the image of a source, or anyhow
+    (artifact).
 
-    A source's flux goes with the fibers' weights, for an extended one less steeply. An artifact (cosmic ray, charge
-    trap, residual of the sky) is in some fibers and not in others, whatever their weights. Noise that was picked out
-    because it looks like a source looks like one.
+    A source's flux goes with the fibers' weights, for an extended one less steeply. An artifact (cosmic
+    ray, charge trap, residual of the sky) is in some fibers and not in others, whatever their weights.
+    Noise that was picked out because it looks like a source looks like one.
     """
     out = np.zeros(len(KINDS))
     if len(fibers) < 3:
@@ -214,6 +230,8 @@ def _log_fibers(fibers: Sequence[FiberFlux]) -> np.ndarray:
     flux, error, weight = (
         np.array([getattr(each, name) for each in fibers]) for name in ("flux", "flux_err", "weight")
     )
+    if absorption:
+        flux = -flux
     peak = float(np.max(flux))
     if not peak > 0:
         return out
@@ -226,7 +244,7 @@ def _log_fibers(fibers: Sequence[FiberFlux]) -> np.ndarray:
     nothing = np.exp(-0.5 * (flux / error) ** 2) / error
     anything = np.where((flux > -3 * error) & (flux < 1.5 * peak), np.sqrt(2 * np.pi) / (1.5 * peak), 0.0)
     artifact = float(np.sum(np.log(0.75 * nothing + 0.25 * anything + 1e-300)))
-    gain = float(np.clip(artifact - best, -8.0, 8.0))
+    gain = float(np.clip(artifact - best, -PROFILE_LIMIT, PROFILE_LIMIT))
     out[[i for i, kind in enumerate(KINDS) if kind.identity == "artifact"]] = gain
     return out
 
@@ -374,8 +392,8 @@ def posterior(clues: Clues) -> Posterior:
     Returns
     -------
     Posterior
-        `evidence` lists the factors in the order taken; each one's `log_odds` is the change that it makes to the log
-        odds of Lyα against all else, so that they add up to those of the result.
+        `evidence` lists the factors in the order taken; each one's `log_odds` is the change that it makes
+        to the log odds of Lyα against all else, so that they add up to those of the result.
     """
     line = clues.line
     shifts = redshifts(line.center) if np.isfinite(line.center) else dict.fromkeys(IDENTITY_LINES, NAN)
@@ -385,6 +403,10 @@ def posterior(clues: Clues) -> Posterior:
         steps = [("line quality", weights, "no line was found")]
     else:
         prior = _log_prior(line, shifts)
+        absorption, count = _log_absorption(clues.lines, shifts)
+        companions = _log_companions(clues.solutions)
+        if count >= CROWDED:
+            companions = np.minimum(companions, SPOILT_CASE)
         steps = [
             ("how common", prior, _prior_words(line, prior)),
             (
@@ -392,15 +414,14 @@ def posterior(clues: Clues) -> Posterior:
                 _log_continuum(line, clues.continuum, shifts),
                 _continuum_words(line, clues.continuum, shifts),
             ),
-            ("companion lines", _log_companions(clues.solutions), _companion_words(clues.solutions)),
+            ("companion lines", companions, _companion_words(clues.solutions)),
             ("line width", _log_width(line, clues.lsf_sigma, shifts), _width_words(line, clues.lsf_sigma)),
             ("line quality", _log_line_quality(line), f"S/N {line.snr:.1f}, χ² {line.chi2:.1f}"),
         ]
-        absorption, count = _log_absorption(clues.lines, shifts)
         if np.any(absorption):
             steps.append(("absorption lines", absorption, f"{count} absorption lines where a star has them"))
         if clues.fibers:
-            fibers = _log_fibers(clues.fibers)
+            fibers = _log_fibers(clues.fibers, line.is_absorption)
             words = "spread over the fibers " + ("unlike" if fibers.max() > 1.0 else "like") + " the image of a source"
             steps.append(("fibers", fibers, words))
         words = _counterpart_words(clues.matches)

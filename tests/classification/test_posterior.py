@@ -185,3 +185,13 @@ def test_equivalent_width_in_words() -> None:
     """1e-16 on 0.1e-17 per Å is 100 Å observed: 27 Å for Lyα at z = 2.70, 83 Å for [O II] at 0.207."""
     words = {each.name: each.words for each in posterior(Clues(line(), continuum(0.1, 0.001))).evidence}
     assert words["equivalent width"] == "rest EW 27 Å if Lyα, 83 Å if [O II]"
+
+
+def test_peaks_between_the_lines_of_a_white_dwarf_are_no_companions() -> None:
+    absorbers = tuple(
+        replace(line(float(observed_air(LINES[name], 0.0)), -2e-15, 40.0, 15.0)) for name in ("Hb", "Hg", "Hd", "Hzeta")
+    )
+    found = Companion("NV", "N V 1240", 3950.0, True, 1e-15, 4e-17, 1e-15, 25.0, "found")
+    clues = Clues(line(3858.0, 1.9e-15, 45.0, 18.0), continuum(9.0, 0.2), (solution("Lya", 3858.0, 18.0, found),))
+    assert p(clues) > 0.9
+    assert p(replace(clues, lines=absorbers), "star") > 0.5
