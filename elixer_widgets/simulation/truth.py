@@ -11,7 +11,7 @@ from astropy.table import Table
 from elixer_widgets.simulation import optics, sky
 from elixer_widgets.simulation.detections import Extraction
 from elixer_widgets.simulation.placement import Candidate
-from elixer_widgets.simulation.shots import Observation, ShotPlan, source_fwhm
+from elixer_widgets.simulation.shots import GRID, Observation, ShotPlan, source_fwhm
 from elixer_widgets.simulation.spectra import moments
 
 NAME = "truth.ecsv"
@@ -89,4 +89,10 @@ def captured(observation: Observation, candidate: Candidate, found: Extraction) 
     fibers = observation.fibers
     distance = np.hypot(fibers.x[found.members] - candidate.x, fibers.y[found.members] - candidate.y)
     share = optics.fiber_fraction(distance, source_fwhm(candidate.source, observation.plan.fwhm))
-    return float((share * found.weights).sum() / (found.weights**2).sum())
+    sample = int(np.argmin(np.abs(GRID - candidate.wave)))
+    error = fibers.error[found.members, sample]
+    # A bright line adds photon noise to its best fibers, which then count for less.
+    inverse = np.where(error > 0, 1.0 / np.where(error > 0, error, 1.0) ** 2, 0.0)
+    weight = found.weights * inverse
+    total = float((weight * found.weights).sum())
+    return float((weight * share).sum()) / total if total > 0 else float("nan")
