@@ -36,7 +36,12 @@ def draw(interpretation: Interpretation) -> str:
 
     shown = sorted(sources, key=lambda each: -weight(each))[:SHOWN]
     rows = "".join(
-        _row(each, ratios.get(each.name, words.DASH), words.percent(weight(each)) if weight(each) else words.DASH)
+        _row(
+            each,
+            ratios.get(each.name, words.DASH),
+            words.percent(weight(each)) if weight(each) else words.DASH,
+            "" if weight(each) else "ew-unused",
+        )
         for each in shown
     )
     combined = _row(interpretation.continuum, words.ratio(interpretation.plae_poii, interval=False), "", "ew-best")

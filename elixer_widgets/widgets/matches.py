@@ -74,13 +74,13 @@ def photo_z_plot(measurements: Measurements, interpretation: Interpretation | No
     for match in measurements.matches[:SHOWN]:
         if match.object.photo_z_pdf is None:
             continue
-        z, density = (np.asarray(each, float) for each in match.object.photo_z_pdf)
-        shown = np.isfinite(density) & (z >= 0) & (z <= last)
+        grid, density = (np.asarray(each, float) for each in match.object.photo_z_pdf)
+        shown = np.isfinite(density) & (grid >= 0) & (grid <= last)
         peak = float(np.max(density[shown])) if shown.any() else 0.0
         if peak <= 0:
             continue
         heights = bottom - (bottom - top - 4) * density[shown] / peak
-        points = " ".join(f"{x(float(a)):.1f},{b:.1f}" for a, b in zip(z[shown], heights, strict=True))
+        points = " ".join(f"{x(float(a)):.1f},{b:.1f}" for a, b in zip(grid[shown], heights, strict=True))
         width = 1.6 if match.rank == 1 else 0.8
         parts.append(f'<polyline points="{points}" fill="none" stroke="{CATALOG}" stroke-width="{width}"/>')
     if not parts:

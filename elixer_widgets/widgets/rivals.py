@@ -69,6 +69,8 @@ def card(rival: Rival, adopted: bool) -> str:
 def draw(interpretation: Interpretation) -> str:
     """All identities as HTML: emission lines by probability, then what is no line at all."""
     cards = "".join(card(rival, rival.identity == interpretation.identity) for rival in interpretation.rivals)
+    if not cards:
+        cards = '<div class="ew-none ew-card">no line, so no identities to compare</div>'
     none = "".join(
         f'<button class="ew-nocard" data-key="{name}" aria-pressed="{str(name == interpretation.identity).lower()}">'
         f"<span>{LABELS[name]}</span><b>{words.percent(interpretation.posterior.get(name, float('nan')))}</b></button>"

@@ -285,19 +285,24 @@ class LineFitPanel(Panel):
         self.title = Markup()
         self.numbers = Markup().add_class("ew-fit-numbers")
         super().__init__(state, "fit", (self.title, self.numbers, self.figure, self.residual))
-        self.watch(self._draw, "measurements")
+        self.watch(self._draw, "measurements", clear=self._clear)
 
     def _draw(self) -> None:
         measurements = self.state.measurements
         if measurements is None:
-            for mark in (self.errors, self.flux, self.model, self.zero, self.rest, self.rest_zero):
-                with mark.hold_sync():
-                    mark.x = mark.y = NOTHING
-            self.title.markup = "<h3>Line fit</h3>"
-            self.numbers.markup = '<div class="ew-none">not measured</div>'
-            return
-        self._draw_curves(measurements)
-        self._write(measurements)
+            self._clear()
+        elif not np.isfinite(measurements.line.center):
+            self._clear("no line was found in this spectrum")
+        else:
+            self._draw_curves(measurements)
+            self._write(measurements)
+
+    def _clear(self, reason: str = "not measured") -> None:
+        for mark in (self.errors, self.flux, self.model, self.zero, self.rest, self.rest_zero):
+            with mark.hold_sync():
+                mark.x = mark.y = NOTHING
+        self.title.markup = "<h3>Line fit</h3>"
+        self.numbers.markup = f'<div class="ew-none">{reason}</div>'
 
     def _draw_curves(self, measurements: Measurements) -> None:
         line = measurements.line

@@ -110,3 +110,11 @@ def test_without_a_measurement_the_curves_are_gone(explorer):
     assert not np.isfinite(np.asarray(explorer.spectrum.flux.y, float)).any()
     assert not np.isfinite(np.asarray(explorer.line_fit.model.y, float)).any()
     assert not any(explorer.spectrum.texts.text)
+
+
+def test_where_no_line_was_found_the_last_fit_does_not_stay(explorer):
+    made = explorer.state.measurements
+    explorer.state.measurements = replace(made, line=replace(made.line, center=float("nan"), sigma=float("nan")))
+    assert "no line was found" in explorer.line_fit.numbers.markup
+    assert not np.isfinite(np.asarray(explorer.line_fit.model.y, float)).any()
+    assert explorer.line_fit._fault.markup == "" and explorer.spectrum._fault.markup == ""
