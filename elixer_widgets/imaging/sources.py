@@ -36,8 +36,8 @@ EDGE_REACH = 1.5  # arcsec: how far the edge of a source may be from the positio
 # 4σ of what is left; noise that resampling made smooth it does not: 1.5σ gave sixty false sources in 30" x 30".
 SMOOTH_SIGMA = 3.2
 
-# A Kron aperture follows the noise of its own source. On images with known sources between 6 and 100σ the counts scatter
-# this many times more than the noise of the pixels in the aperture.
+# A Kron aperture follows the noise of its own source. On images with known sources between 6 and 100σ the counts
+# scatter this many times more than the noise of the pixels in the aperture.
 KRON_SCATTER = 1.4
 
 # Bits of SourceEllipse.flags
