@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -16,13 +16,14 @@ from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
-from elixer_widgets.releases.pytables import create_table, prepare_file, require_group, write_index
+from elixer_widgets.releases.pytables import INDEX_SLICE, create_table, prepare_file, require_group, write_index
 from elixer_widgets.reports import catalog_rows as rows
 from elixer_widgets.reports.state import replacing, state
 from elixer_widgets.reports.wording import choices
 
 CATALOG_VERSION = "0.8.1"
 TITLE = "ELiXer Detection Catalog"
+SHORT_SLICE = 16384  # keys in a slice of the index of a short table
 
 TABLES: dict[str, tuple[str, int]] = {
     "Version": ("ELiXer Detection Version Table", 2048),
@@ -132,10 +133,21 @@ def version_rows() -> np.ndarray:
     return rows.filled("Version", [{"version": CATALOG_VERSION, "version_pytables": f"h5py {h5py.__version__}"[:16]}])
 
 
-def write_indexes(file: h5py.File, table: str) -> None:
-    """Completely sorted indexes: detectid everywhere, ra and dec on Detections too."""
-    for column in ("detectid", "ra", "dec") if table == "Detections" else ("detectid",):
-        write_index(file, f"/{table}", column)
+def index_table(file: h5py.File, table: str, keys: Mapping[str, np.ndarray]) -> None:
+    """Completely sorted indexes of a table's columns, given their values.
+
+    The last slice of an index is stored at its full length: short tables get short slices.
+    """
+    for column, values in keys.items():
+        slice_size = SHORT_SLICE if values.size < SHORT_SLICE else INDEX_SLICE
+        write_index(file, f"/{table}", column, slice_size, values)
+
+
+def indexed_columns(table: str) -> tuple[str, ...]:
+    """detectid everywhere, ra and dec on Detections too; none of `Version`."""
+    if table == "Version":
+        return ()
+    return ("detectid", "ra", "dec") if table == "Detections" else ("detectid",)
 
 
 def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
@@ -193,8 +205,7 @@ def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLik
         for name, (title, chunk) in TABLES.items():
             layout = catalog_layout(name)
             create_table(file, name, layout.dtype, tables[name], title, layout.fills, chunk, booleans=layout.booleans)
-            if name != "Version":
-                write_indexes(file, name)
+            index_table(file, name, {column: tables[name][column] for column in indexed_columns(name)})
         group = require_group(file, OWN_GROUP, "Identities, evidence and human choices (ELiXer Widgets)")
         for name, (layout, title) in OWN_TABLES.items():
             data = np.concatenate([np.zeros(0, layout.dtype), *own[name]])

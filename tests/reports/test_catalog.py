@@ -238,7 +238,7 @@ def test_a_crash_leaves_the_old_catalogue(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(catalog, "write_indexes", fail)
+    monkeypatch.setattr(catalog, "index_table", fail)
     with pytest.raises(MemoryError):
         write_catalog([make_interpretation(identity="OII")], path)
     assert path.read_bytes() == before
