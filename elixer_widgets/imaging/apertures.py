@@ -130,6 +130,11 @@ class Growth:
         """The magnitude of a point source, with what lies outside the aperture; `mag` where the seeing is not known."""
         return self.mag + (self.aperture_correction if np.isfinite(self.aperture_correction) else 0.0)
 
+    @property
+    def total_limit(self) -> float:
+        """The 2σ limit on the whole light of a point source; `limit` where the seeing is not known."""
+        return self.limit + (self.aperture_correction if np.isfinite(self.aperture_correction) else 0.0)
+
 
 @dataclass(frozen=True)
 class Sky:

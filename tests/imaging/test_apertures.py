@@ -164,6 +164,7 @@ def test_point_correction() -> None:
     data = gaussian(SHAPE, MIDDLE, MIDDLE, 4.0, 1000.0)
     grown = measure_aperture(cutout(data, psf_fwhm=0.8), RA, DEC, 0.9)
     assert grown.total_mag == pytest.approx(grown.mag + 2.5 * np.log10(point_fraction(0.9, 0.8)))
+    assert grown.total_limit - grown.limit == pytest.approx(grown.total_mag - grown.mag, nan_ok=True)
     assert measure_aperture(cutout(data), RA, DEC, 0.9).total_mag == measure_aperture(cutout(data), RA, DEC, 0.9).mag
 
 
