@@ -68,10 +68,10 @@ class Field:
         source.ra, source.dec = float(ra), float(dec)
 
 
-def plans_for(n: int, rng: np.random.Generator) -> list[ShotPlan]:
-    """The shots: at least two, one of them with imaging, with room for `n` detections."""
+def _wanted(n: int) -> list[tuple[int, int]]:
+    """Which fields (index into `FIELDS`) are observed, and with how many amplifiers."""
     if n <= 8:
-        wanted = [(1, 1), (3, 1)]  # (kind of field, amplifiers)
+        wanted = [(1, 1), (3, 1)]
     elif n < 48:
         wanted = [(0, 1), (1, 1), (2, 1), (3, 1)]
     else:
@@ -80,8 +80,19 @@ def plans_for(n: int, rng: np.random.Generator) -> list[ShotPlan]:
     while sum(amps for _, amps in wanted) * PER_AMPLIFIER < n:
         wanted.append((number % 3, 2))
         number += 1
+    return wanted
+
+
+def disk_space(n: int) -> float:
+    """Bytes that a release of `n` detections takes, about: amplifiers with exposures and flat, fields with images."""
+    wanted = _wanted(n)
+    return 62.3e6 * sum(amps for _, amps in wanted) + 6e6 * len(wanted)
+
+
+def plans_for(n: int, rng: np.random.Generator) -> list[ShotPlan]:
+    """The shots: at least two, one of them with imaging, with room for `n` detections."""
     made = []
-    for i, (kind, amps) in enumerate(wanted):
+    for i, (kind, amps) in enumerate(_wanted(n)):
         survey, name, ra, dec, names, fwhm = FIELDS[kind]
         # Further fields of one survey lie beside its first, on a grid that keeps their names apart.
         ra = float(ra + rng.uniform(-0.02, 0.02) + 0.3 * (i % 20))

@@ -50,7 +50,8 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     Raises
     ------
     DataError
-        If `path` exists and is not a previous simulation, or `n` or `seed` makes no sense.
+        If `path` exists and is not a previous simulation, cannot be written or has no room, or `n` or `seed` makes no
+        sense.
 
     Notes
     -----
@@ -66,8 +67,7 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     target = Path(path)
     _check_target(target)
     say = progress or (lambda fraction, what: None)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    work = _workplace(target, int(n))
     try:
         os.chmod(work, 0o755)
         _build(work, int(n), int(seed), say)
@@ -91,7 +91,25 @@ def _check_target(target: Path) -> None:
         raise DataError(f"{target}: holds files that are no simulated release; name an empty or new directory")
 
 
+def _workplace(target: Path, n: int) -> Path:
+    """A hidden directory beside the target, on a disk with room enough."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(target.parent).free
+        needed = placement.disk_space(n)
+        if free < needed:
+            raise DataError(
+                f"{target}: {n} detections take {needed / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB left; "
+                "give a smaller n or another disk"
+            )
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror}); name another directory") from error
+
+
 def _put_in_place(work: Path, target: Path) -> None:
+    # Somebody else may have written there meanwhile.
+    _check_target(target)
     if not target.exists():
         os.rename(work, target)
         return

@@ -50,18 +50,22 @@ BANDS = {
 
 @dataclass(frozen=True)
 class Emission:
-    """One Gaussian component: centre (Å, air), σ (Å) before the instrument broadens it, flux (1e-17 erg/s/cm²)."""
+    """One Gaussian component: centre (Å, air), σ (Å) before the instrument broadens it, flux (1e-17 erg/s/cm²).
+
+    `name` is that of the line in `REST`, empty for what is no line.
+    """
 
     wave: float
     sigma: float
     flux: float
+    name: str = ""
 
 
 def emission(name: str, z: float, flux: float, sigma_v: float, shift: float = 0.0) -> Emission:
     """A line of `REST` at redshift `z`, `sigma_v` wide and moved by `shift`, both in km/s."""
     vacuum = REST[name] * (1.0 + z) * (1.0 + shift / SPEED_OF_LIGHT)
     wave = float(vacuum_to_air(np.array(vacuum)))
-    return Emission(wave, wave * sigma_v / SPEED_OF_LIGHT, flux)
+    return Emission(wave, wave * sigma_v / SPEED_OF_LIGHT, flux, name)
 
 
 def oii_doublet(z: float, flux: float, sigma_v: float, ratio: float) -> tuple[Emission, Emission]:

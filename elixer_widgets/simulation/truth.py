@@ -12,7 +12,7 @@ from elixer_widgets.simulation import optics, sky
 from elixer_widgets.simulation.detections import Extraction
 from elixer_widgets.simulation.placement import Candidate
 from elixer_widgets.simulation.shots import GRID, Observation, ShotPlan, source_fwhm
-from elixer_widgets.simulation.spectra import moments
+from elixer_widgets.simulation.spectra import Source, moments
 
 NAME = "truth.ecsv"
 MARK = "simulated release"  # in the table's metadata: a directory that holds it may be replaced
@@ -36,6 +36,10 @@ COLUMNS = {
     "captured": ("", "share of the flux that extraction as a point source at the recorded position catches"),
     "half_light": ("arcsec", "half-light radius of the object"),
     "survey": ("", "imaging of the field"),
+    "others": (
+        "",
+        "other lines of the object in the spectrum: name:wavelength in air:flux in 1e-17 erg/s/cm2, or none",
+    ),
 }
 
 
@@ -63,7 +67,20 @@ def row(plan: ShotPlan, candidate: Candidate, detectid: int) -> dict[str, object
         "captured": candidate.captured,
         "half_light": source.half_light,
         "survey": plan.survey,
+        "others": _others(source),
     }
+
+
+def _others(source: Source) -> str:
+    """The lines besides the detected one that lie in the spectrum, blends of one doublet as one."""
+    found = []
+    doublet = [part for part in source.lines if part.name.startswith("OII3")]
+    for name, parts in [("OII", doublet), *((part.name, [part]) for part in source.lines if part not in doublet)]:
+        if parts:
+            wave, _, flux = moments(parts)
+            if GRID[0] <= wave <= GRID[-1]:
+                found.append(f"{name}:{wave:.2f}:{flux:.3f}")
+    return " ".join(found) or "none"
 
 
 def write(root: Path, rows: Sequence[dict[str, object]], seed: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import FLIPPED_FLATS
 from elixer_widgets.simulation import simulate_release, sky
-from elixer_widgets.simulation.placement import PER_AMPLIFIER, plans_for
+from elixer_widgets.simulation.placement import PER_AMPLIFIER, disk_space, plans_for
 
 ARCSEC = 3600.0
 
@@ -313,6 +314,42 @@ def test_impossible_numbers_are_refused(tmp_path: Path, n: float, seed: int) -> 
     with pytest.raises(DataError, match="simulate_release"):
         simulate_release(tmp_path / "release", n=n, seed=seed)  # type: ignore[arg-type]
     assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=50_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(DataError, match="50 MB left"):
+        simulate_release(tmp_path / "release", n=64)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        simulate_release(tmp_path / "file" / "release", n=4)
+
+
+@pytest.mark.parametrize("n", [4, 24])
+def test_the_estimate_of_disk_space_is_right(simulated: Path, four: Path, n: int) -> None:
+    root = simulated if n == 24 else four
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    assert disk_space(n) == pytest.approx(size, rel=0.1)
+    assert disk_space(64) < 400e6
+
+
+def test_other_lines_are_listed_where_the_redshift_puts_them(truth: Table) -> None:
+    """Rest wavelengths in vacuum; the index of air is 1.00028."""
+    rest = {"Hb": 4862.69, "OIII4959": 4960.30, "OIII5007": 5008.24, "CIV": 1549.06, "NeIII": 3869.86}
+    seen = 0
+    for row in truth:
+        for entry in str(row["others"]).replace("none", "").split():
+            name, wave, flux = entry.split(":")
+            assert float(flux) > 0
+            if name in rest:
+                assert float(wave) * 1.00028 == pytest.approx(rest[name] * (1 + row["z"]), abs=0.1)
+                seen += 1
+    assert seen >= 3
 
 
 def test_an_interrupted_run_leaves_nothing_and_harms_nothing(tmp_path: Path, four: Path) -> None:
