@@ -38,6 +38,7 @@ POSITION = SkyCoord(RA, DEC, unit="deg")
 def test_catalogs_and_filters(library: CatalogLibrary) -> None:
     assert library.get_hdr_version() == "hdr2.1"
     assert {c.name for c in library.find_catalogs(POSITION, verify=True)} == {"HSC-DEX", "CFHTLS", "DECaLS"}
+    assert len(set(library.find_catalogs(POSITION)) & set(library.get_full_catalog_list())) == 3
     assert library.find_catalogs(SkyCoord(10, 10, unit="deg")) == []
     assert library.get_filters(POSITION)["CFHTLS"] == ["u", "g", "r", "i", "z"]
     assert library.get_filters(POSITION, catalogs=["DECaLS"]) == {"DECaLS": ["g", "r", "z"]}

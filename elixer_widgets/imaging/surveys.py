@@ -82,13 +82,13 @@ class Survey:
     name: str
     bands: tuple[str, ...]
     scale: float
-    depth: Mapping[str, float]
+    depth: Mapping[str, float] = field(hash=False)
     psf_fwhm: float
     start_radius: float
     images: str
     name_pattern: str
     zero_point: ZeroPointRule
-    band_names: Mapping[str, str] = field(default_factory=dict)
+    band_names: Mapping[str, str] = field(default_factory=dict, hash=False)
     catalog: CatalogReader | None = None
     photo_z: str = ""
 

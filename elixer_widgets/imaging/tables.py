@@ -248,7 +248,7 @@ def tractor_shape(r: np.ndarray, e1: np.ndarray, e2: np.ndarray) -> tuple[np.nda
     point = ~(r > 0)
     ratio = (1.0 - e) / (1.0 + e)
     angle = np.degrees(0.5 * np.arctan2(e2, e1)) % 180.0
-    return (np.where(point, np.nan, value) for value in (r, r * ratio, angle))  # type: ignore[return-value]
+    return np.where(point, np.nan, r), np.where(point, np.nan, r * ratio), np.where(point, np.nan, angle)
 
 
 def read_tractor(path: Path, name: str) -> CatalogTable:
