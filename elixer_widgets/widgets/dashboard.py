@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -214,6 +216,15 @@ def running(
     DataError
         If there is nothing at `path`, or the server ends or stays silent.
     """
+    with _server(path, port, warm, environment or {}, log, patience) as (url, _process):
+        yield url
+
+
+@contextmanager
+def _server(
+    path: str | PathLike[str], port: int, warm: int, environment: Mapping[str, str], log: Path | None, patience: float
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """What `running` says; the address and the server's process."""
     release = Path(path).expanduser().resolve()
     if not release.exists():
         raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
@@ -221,34 +232,30 @@ def running(
     url = f"http://127.0.0.1:{port}"
     if _answers(url):
         raise DataError(f"port {port} is taken by another server; give another port")
-    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary, ExitStack() as opened:
         folder = Path(temporary)
         notebook = _lay_out(folder)
         ours = str(folder / "jupyter")
         known = os.environ.get("JUPYTER_PATH")
         variables = {
             **os.environ,
-            **(environment or {}),
+            **environment,
             RELEASE_VARIABLE: str(release),
             "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
         }
-        output = open(log, "wb") if log is not None else None  # noqa: SIM115 - closed below, after the server
+        output = opened.enter_context(open(log, "wb")) if log is not None else None
+        process = subprocess.Popen(
+            _command(notebook, port, warm), cwd=folder, env=variables, stdout=output, stderr=output
+        )
         try:
-            server = subprocess.Popen(
-                _command(notebook, port, warm), cwd=folder, env=variables, stdout=output, stderr=output
-            )
-            try:
-                _await(server, url, patience)
-                yield url
-            finally:
-                server.terminate()
-                try:
-                    server.wait(20)
-                except subprocess.TimeoutExpired:
-                    server.kill()
+            _await(process, url, patience)
+            yield url, process
         finally:
-            if output is not None:
-                output.close()
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _await(server: subprocess.Popen, url: str, patience: float) -> None:
@@ -289,13 +296,17 @@ def serve(
     DataError
         If there is nothing at `path`, or the server does not start.
     """
-    with running(path, port, warm=warm) as url:
+    if threading.current_thread() is threading.main_thread():
+        # ended from outside, the server must not stay behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _server(path, port, warm, {}, None, 60.0) as (url, process):
         address = url if detectid is None else f"{url}/?{urlencode({'detectid': str(detectid)})}"
         sys.stderr.write(f"ELiXer Widgets: {address} (end with Ctrl-C)\n")
         if open_browser:
             webbrowser.open(address)
         try:
-            while True:
-                time.sleep(3600)
+            process.wait()
         except KeyboardInterrupt:
             sys.stderr.write("ended\n")
+        else:
+            raise DataError(f"the server at {url} ended with code {process.returncode}; its messages say why")
