@@ -19,6 +19,9 @@ CGS = 1e-17
 PLAE_RANGE = (0.001, 1000.0)
 """Where P(LAE)/P(OII) is clipped when shown or stored, as in ELiXer."""
 
+CONTINUUM_BANDS = ("g", "r", "F606W")
+"""The bands that stand for the continuum under the line, best first (user guide)."""
+
 APERTURE_SAMPLE = 515
 """Sample of the HETDEX grid, 4500 Å, at which ELiXer quotes the aperture correction."""
 
@@ -59,7 +62,7 @@ def rest_width(
 
 
 def sourced(
-    interpretation: Interpretation, *names: str, magnitude: float = math.nan
+    interpretation: Interpretation, *names: str, occurrence: int = 0
 ) -> tuple[ContinuumEstimate | None, PlaeRatio | None]:
     """One of the continua that were combined, and the P(LAE)/P(OII) that rests on it.
 
@@ -67,25 +70,28 @@ def sourced(
     ----------
     interpretation : Interpretation
     *names : str
-        What it may be called; the first continuum with one of these names is taken.
-    magnitude : float
-        Where several have that name: the one with this magnitude.
+        What it may be called.
+    occurrence : int
+        Where several continua have one of these names: which of them, 0 the first.
 
     Returns
     -------
     (estimate, ratio)
         None for what there is not.
     """
-    seen: Counter[str] = Counter()
+    rated: Counter[str] = Counter()
+    found = 0
     for each in interpretation.continuum_sources:
         ratio = None
-        if each.value > 0:
+        if each.value > 0:  # only such a continuum has a ratio, and ratios keep the order of the continua
             same = [ratio for ratio in interpretation.plae_sources if ratio.source == each.name]
-            ratio = same[seen[each.name]] if seen[each.name] < len(same) else None
-            seen[each.name] += 1
-        if each.name in names and (math.isnan(magnitude) or math.isclose(each.magnitude, magnitude, abs_tol=1e-6)):
-            return each, ratio
-    if math.isnan(magnitude):
+            ratio = same[rated[each.name]] if rated[each.name] < len(same) else None
+            rated[each.name] += 1
+        if each.name in names:
+            if found == occurrence:
+                return each, ratio
+            found += 1
+    if occurrence == 0 and not found:
         return None, next((ratio for ratio in interpretation.plae_sources if ratio.source in names), None)
     return None, None
 
@@ -97,14 +103,18 @@ def from_aperture(
     return sourced(interpretation, f"aperture {survey} {band}", f"aperture {band}")
 
 
+def _match_name(match: Match) -> str:
+    """The name of the continuum that a catalogue object's magnitude stands for; empty if it has none."""
+    magnitude = match.object.magnitude(*CONTINUUM_BANDS)
+    return "" if magnitude is None else f"catalog {match.object.catalog} {magnitude.band}"
+
+
 def from_match(interpretation: Interpretation, match: Match) -> tuple[ContinuumEstimate | None, PlaeRatio | None]:
-    """`sourced` for a catalogue object."""
-    names = [f"catalog {match.object.catalog} {each.band}" for each in match.object.magnitudes]
-    for name, each in zip(names, match.object.magnitudes, strict=True):
-        found = sourced(interpretation, name, magnitude=each.value)
-        if found != (None, None):
-            return found
-    return None, None
+    """`sourced` for a catalogue object; continua of objects of one catalogue and band stand in the objects' order."""
+    name = _match_name(match)
+    listed = [each for each in interpretation.measurements.matches if _match_name(each) == name]
+    place = next((number for number, each in enumerate(listed) if each is match), -1)
+    return sourced(interpretation, name, occurrence=place) if name and place >= 0 else (None, None)
 
 
 def measured_spectrum(measurements: Measurements) -> Spectrum:

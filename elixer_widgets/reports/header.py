@@ -11,10 +11,12 @@ from elixer_widgets.reports.canvas import Canvas, mono_width
 from elixer_widgets.reports.colors import BLUE, GREY, WARNING
 from elixer_widgets.reports.wording import choices, flags, header, shorten
 
+SPARE = 0.96  # pictures round the advance of each letter to whole pixels
+
 
 def fitting_size(text: str, room: float, largest: float, smallest: float) -> float:
     """The type size in points, between the two, at which one line of monospaced `text` fits `room` pixels."""
-    return max(smallest, min(largest, largest * room / max(mono_width(text, largest), 1.0)))
+    return max(smallest, min(largest, largest * SPARE * room / max(mono_width(text, largest), 1.0)))
 
 
 def draw_header(canvas: Canvas, interpretation: Interpretation, made: datetime) -> None:
@@ -30,8 +32,9 @@ def draw_header(canvas: Canvas, interpretation: Interpretation, made: datetime) 
     decided = "Human choice: " + "; ".join(said) if said else "All choices automatic"
     size = 9.0
     full = int((layout.MARGIN_RIGHT - layout.MARGIN_LEFT) / mono_width("x", size))
-    decided = shorten(decided, full // 2)
-    words = shorten(flags(interpretation), full - len(decided) - 4)
+    words = flags(interpretation)
+    decided = shorten(decided, max(full // 2, full - len(words) - 4))
+    words = shorten(words, full - len(decided) - 4)
     canvas.text(
         layout.MARGIN_LEFT, layout.FLAGS_Y, words, size, family="mono",
         color=WARNING if interpretation.flags else GREY,

@@ -18,7 +18,6 @@ from elixer_widgets.reports.derived import (
     from_match,
     redshift_as,
     rest_width,
-    sourced,
 )
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from tests.factories import FakeSource, make_detection, make_interpretation
@@ -54,22 +53,26 @@ def test_clipping_keeps_nan_and_takes_infinity() -> None:
     assert all(math.isnan(x) for x in clipped_plae(None))
 
 
-def test_ratios_of_equal_names_are_told_apart_by_magnitude() -> None:
-    def entry(magnitude: float, value: float = 0.1) -> ContinuumEstimate:
-        return ContinuumEstimate("catalog TEST r", value, 0.02, magnitude=magnitude, band="r")
-
-    interpretation = replace(
-        make_interpretation(),
-        # the one that is not positive has no ratio
-        continuum_sources=(entry(22.0, -1.0), entry(23.1), entry(25.0)),
-        plae_sources=(PlaeRatio(1.0, source="catalog TEST r"), PlaeRatio(2.0, source="catalog TEST r")),
+def test_ratios_of_equal_names_are_told_apart_by_their_order() -> None:
+    base = make_interpretation()
+    matches = tuple(
+        Match(CatalogObject(0, 0, "TEST", magnitudes=(Magnitude(band, magnitude),)), rank, 0.1)
+        for rank, (band, magnitude) in enumerate((("r", 22.0), ("z", 21.0), ("r", 23.1), ("r", 25.0)), start=1)
     )
-    for magnitude, ratio in ((23.1, 1.0), (25.0, 2.0)):
-        match = Match(CatalogObject(0, 0, "TEST", magnitudes=(Magnitude("r", magnitude),)), 1, 0.1)
-        estimate, found = from_match(interpretation, match)
-        assert estimate is not None and estimate.magnitude == magnitude
-        assert found is not None and found.value == ratio
-    assert sourced(interpretation, "catalog TEST r", magnitude=22.0)[1] is None
+    interpretation = replace(
+        base,
+        measurements=replace(base.measurements, matches=matches),
+        # the first is not positive and has no ratio; the third match is one too many to be listed
+        continuum_sources=(ContinuumEstimate("catalog TEST r", -1.0), ContinuumEstimate("catalog TEST r", 0.1)),
+        plae_sources=(PlaeRatio(1.0, source="catalog TEST r"),),
+    )
+    assert from_match(interpretation, matches[0]) == (interpretation.continuum_sources[0], None)
+    assert from_match(interpretation, matches[1]) == (None, None)  # z stands for no continuum
+    assert from_match(interpretation, matches[2]) == (
+        interpretation.continuum_sources[1],
+        interpretation.plae_sources[0],
+    )
+    assert from_match(interpretation, matches[3]) == (None, None)
     stranger = Match(CatalogObject(0, 0, "TEST", magnitudes=(Magnitude("r", 24.0),)), 1, 0.1)
     assert from_match(interpretation, stranger) == (None, None)
 
