@@ -10,13 +10,8 @@ from photutils.aperture import EllipticalAperture
 from scipy import ndimage
 
 from elixer_widgets.detection import NAN, Cutout
-from elixer_widgets.imaging.apertures import (
-    MAG_PER_RELATIVE_ERROR,
-    clipped_sky,
-    empty_noise_factor,
-    start_radius,
-    thinned,
-)
+from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, start_radius
+from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
 
 # Detection, deblending and Kron settings of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393), as published for ELiXer.
 THRESHOLD = 1.5

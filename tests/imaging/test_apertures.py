@@ -13,8 +13,6 @@ from scipy import ndimage
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.imaging.apertures import (
-    clipped_sky,
-    empty_noise_factor,
     grow_aperture,
     measure_aperture,
     point_fraction,
@@ -83,19 +81,6 @@ def test_errors_cover_what_they_say(mag: float, correlated: float) -> None:
     tolerance = 0.25 if not correlated else 0.35
     assert np.std(deviations) == pytest.approx(1.0, abs=tolerance)
     assert abs(np.mean(deviations)) < 0.3
-
-
-def test_noise_factor_of_noise_with_known_correlation() -> None:
-    rng = np.random.default_rng(3)
-    white = rng.normal(size=(180, 180))
-    good = np.ones(white.shape, dtype=bool)
-    assert empty_noise_factor(white, good, 5.0) == pytest.approx(1.0, abs=0.08)
-    # The mean of 2 x 2 independent pixels on every pixel: sums over large areas have √4 times the noise of a pixel.
-    boxed = sum(np.roll(np.roll(white, i, 0), j, 1) for i in (0, 1) for j in (0, 1)) / 2.0
-    assert empty_noise_factor(np.asarray(boxed), good, 8.0) == pytest.approx(2.0, rel=0.12)
-    # Sources are not noise.
-    crowded = white + sum(gaussian((180, 180), x, y, 4.0, 3000.0) for x, y in rng.uniform(0, 180, (12, 2)))
-    assert empty_noise_factor(crowded, good, 5.0) == pytest.approx(1.0, abs=0.15)
 
 
 def test_sky_ring_is_about_the_target() -> None:
@@ -218,15 +203,3 @@ def test_unusable_requests(ra: float, radius: float, annulus: tuple[float, float
         measure_aperture(cutout(np.ones((20, 20))), ra, DEC, radius, annulus)
     with pytest.raises(DataError, match="aperture"):
         grow_aperture(cutout(np.ones((20, 20))), RA, DEC, start=-1.0)
-
-
-def test_clipped_sky_of_sky_with_sources() -> None:
-    rng = np.random.default_rng(10)
-    sky = rng.normal(5.0, 2.0, 20000)
-    sky[:400] += rng.exponential(100.0, 400)
-    level, scatter, count = clipped_sky(sky)
-    assert level == pytest.approx(5.0, abs=0.08)
-    assert scatter == pytest.approx(2.0, rel=0.03)
-    assert 19000 < count < 19900
-    assert np.isnan(clipped_sky(np.zeros(0))[0])
-    assert clipped_sky(np.full(100, 3.0))[:2] == (3.0, 0.0)
