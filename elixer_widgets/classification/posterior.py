@@ -50,9 +50,11 @@ ACCEPTED_CASE = 5.0
 """ln of the likelihood that an accepted multi-line solution has at least; our estimate."""
 
 ABSORPTION_SNR = 6.0
-ABSORPTION_GAIN = 2.0
-"""Absorption lines from this S/N are looked at; each at the place of a star's adds this much in ln; our
-estimate."""
+"""Absorption lines from this S/N are looked at."""
+ABSORPTION_CHANCE = 0.1
+"""Chance that an absorption line lies by accident where a star has one: eight places, each some 12 to 20 Å wide."""
+BARE_STAR = 4.0
+"""ln of what it costs a star to show none of these lines where they would be seen; our estimate."""
 _STELLAR_LINES = ("Heta", "Hzeta", "CaK", "CaH", "Hepsilon", "Hd", "Hg", "Hb")
 
 PROFILE_ERROR = 0.2
@@ -195,25 +197,31 @@ def _case(solution: Solution) -> float:
     return float(max(case, ACCEPTED_CASE) if solution.accepted and found else case)
 
 
-def _log_absorption(lines: Sequence[LineFit], shifts: Mapping[str, float]) -> tuple[np.ndarray, int]:
+def _log_absorption(line: LineFit, lines: Sequence[LineFit], shifts: Mapping[str, float]) -> tuple[np.ndarray, int]:
     """ln of the likelihood of the absorption lines for each kind, and how many are where a star has them."""
     seen = [each for each in lines if each.is_absorption and each.snr > ABSORPTION_SNR]
-    out = np.zeros(len(KINDS))
-    if not seen:
-        return out, 0
 
     def matched(z: float) -> int:
         places = [float(observed_air(LINES[name], z)) for name in _STELLAR_LINES]
         return sum(any(abs(each.center - x) < max(6.0, 0.3 * each.sigma) for x in places) for each in seen)
 
+    def gain(count: int) -> float:
+        """ln of the Poisson likelihoods of so many matches, expected over by chance (the Lyα forest has many)."""
+        chance = max(ABSORPTION_CHANCE * len(seen), 0.3)
+        return count * np.log(count / chance) - (count - chance) if count >= 2 and count > chance else 0.0
+
+    out = np.zeros(len(KINDS))
+    stellar = matched(0.0)
+    # A star's lines are a few Å wide; where such a line would stand out and there is none, it is no star
+    depth = 3.0 * line.continuum * 1e-17 / line.flux_err if line.flux_err > 0 else 0.0
+    bare = stellar == 0 and not line.is_absorption and depth > 2.0 * ABSORPTION_SNR
     for i, kind in enumerate(KINDS):
         if kind.identity == "star":
-            # One may be there by chance
-            out[i] = min(ABSORPTION_GAIN * matched(0.0), 20.0) if matched(0.0) > 1 else 0.0
+            out[i] = -BARE_STAR if bare else min(1.5 * gain(stellar), 20.0)
         elif kind.identity in ("OII", "OIII", "Hb", "Hg") and shifts[kind.identity] > 0:
             # Galaxies show these less often than stars do
-            out[i] = min(0.5 * ABSORPTION_GAIN * max(matched(shifts[kind.identity]) - 1, 0), 6.0)
-    return out, matched(0.0)
+            out[i] = min(0.5 * gain(matched(shifts[kind.identity])), 6.0)
+    return out, stellar
 
 
 def _log_fibers(fibers: Sequence[FiberFlux], absorption: bool) -> np.ndarray:
@@ -343,6 +351,12 @@ def _companion_words(solutions: Sequence[Solution]) -> str:
     return "companions tell nothing: too weak to be seen, or outside the spectrum"
 
 
+def _absorption_words(count: int) -> str:
+    if count == 0:
+        return "none of a star's absorption lines"
+    return f"{count} absorption line{'s' if count > 1 else ''} where a star has {'them' if count > 1 else 'one'}"
+
+
 def _prior_words(line: LineFit, log_prior: np.ndarray) -> str:
     lya, oii = (
         sum(float(np.exp(each)) for each, kind in zip(log_prior, KINDS, strict=True) if kind.identity == name)
@@ -403,7 +417,7 @@ def posterior(clues: Clues) -> Posterior:
         steps = [("line quality", weights, "no line was found")]
     else:
         prior = _log_prior(line, shifts)
-        absorption, count = _log_absorption(clues.lines, shifts)
+        absorption, count = _log_absorption(line, clues.lines, shifts)
         companions = _log_companions(clues.solutions)
         if count >= CROWDED:
             companions = np.minimum(companions, SPOILT_CASE)
@@ -419,7 +433,7 @@ def posterior(clues: Clues) -> Posterior:
             ("line quality", _log_line_quality(line), f"S/N {line.snr:.1f}, χ² {line.chi2:.1f}"),
         ]
         if np.any(absorption):
-            steps.append(("absorption lines", absorption, f"{count} absorption lines where a star has them"))
+            steps.append(("absorption lines", absorption, _absorption_words(count)))
         if clues.fibers:
             fibers = _log_fibers(clues.fibers, line.is_absorption)
             words = "spread over the fibers " + ("unlike" if fibers.max() > 1.0 else "like") + " the image of a source"
