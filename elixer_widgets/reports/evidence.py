@@ -15,10 +15,16 @@ NAMES_WIDTH, BAR_WIDTH, NUMBER_WIDTH = 215.0, 200.0, 75.0
 SLOTS = len(layout.CUTOUT_LEFTS)
 
 
-def posterior_words(interpretation: Interpretation, most: int = 5) -> str:
-    """The identities by probability, `Lyα 88 %, [O II] 9 %, ...`."""
-    ranked = sorted(interpretation.posterior.items(), key=lambda item: -item[1])[:most]
-    return ",  ".join(f"{LABELS.get(name, name)} {100 * value:.1f} %" for name, value in ranked if value >= 5e-4)
+def posterior_words(interpretation: Interpretation, room: int = 60) -> str:
+    """The identities by probability, `Lyα 88.0 %,  [O II] 9.0 %`, as many as fit into `room` characters."""
+    said = ""
+    for name, value in sorted(interpretation.posterior.items(), key=lambda item: -item[1]):
+        more = f"{said},  " if said else ""
+        more += f"{LABELS.get(name, name)} {100 * value:.1f} %"
+        if value < 5e-4 or len(more) > room:
+            break
+        said = more
+    return said
 
 
 def evidence_box(free_slot: int, columns: int) -> Box | None:
@@ -43,7 +49,8 @@ def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> N
         title += " (probabilities not calibrated)"
     canvas.text(box.left, box.top + 12, title, 10)
     y = box.top + 42
-    canvas.text(box.left, y, posterior_words(interpretation), 9, bold=True)
+    room = int(box.width / (9.0 * PIXELS_PER_POINT * 0.68))
+    canvas.text(box.left, y, posterior_words(interpretation, room), 9, bold=True)
     y += 28
     if not interpretation.evidence:
         canvas.text(box.left, y, "no evidence was recorded", 9, color=GREY)

@@ -29,6 +29,7 @@ BAND_GROUPS = (
     ("J", "F125W"), ("F140W", "F150W"), ("H", "F160W"),
 )  # fmt: skip
 STACK_SAMPLES = 90
+CAPTION_CHARACTERS, CAPTION_LINES = 40, 4
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,9 @@ def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
     lines = [first]
     ratio = from_aperture(interpretation, growth.survey, growth.band)[1]
     if ratio is not None:
-        lines.append(f"P(LAE)/P(OII): {plae(ratio)}")
-    elif growth.note:
-        lines.append(shorten(growth.note, 42))
+        lines.append(f"PLAE: {plae(ratio)}")
+    if growth.note:
+        lines += wrap(growth.note, CAPTION_CHARACTERS)
     return lines
 
 
@@ -356,8 +357,8 @@ def _draw_band(canvas: Canvas, slot: int, index: int, interpretation: Interpreta
         canvas.polygon(disc, edge=BLACK, face="white", width=0.8, alpha=0.8)
     lines = ["no aperture was measured"] if growth is None else caption(growth, interpretation)
     if cutout.note:
-        lines += wrap(cutout.note, 42)[:1]
-    canvas.text(box.center[0], box.bottom + 12, "\n".join(lines[:3]), 8, align="center", vertical="top")
+        lines += wrap(cutout.note, CAPTION_CHARACTERS)
+    canvas.text(box.center[0], box.bottom + 12, "\n".join(lines[:CAPTION_LINES]), 8, align="center", vertical="top")
 
 
 def _draw_source(canvas: Canvas, view: View, source: SourceEllipse) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.flags import FLAGS
+from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import CatalogObject, DataError, Detection, Imaging, Magnitude, Spectrum
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import write_report
@@ -40,7 +41,14 @@ def _crowded() -> Interpretation:
     bands = ("u", "g", "r", "i", "z", "y")
     cutouts = tuple(replace(make_cutout(), band=band, survey="HSC-SSP wide deep") for band in bands)
     growths = tuple(
-        replace(measurements.growths[0], band=band, survey="HSC-SSP wide deep", is_limit=True, by_person=True)
+        replace(
+            measurements.growths[0],
+            band=band,
+            survey="HSC-SSP wide deep",
+            is_limit=True,
+            by_person=True,
+            note="brighter again beyond 1.3 arcsec: another source begins there, and the words go on",
+        )
         for band in bands
     )
     matches = tuple(
@@ -65,6 +73,7 @@ def _crowded() -> Interpretation:
             line=replace(measurements.line, flags=("width at the instrument limit", "beside a mask", "x" * 90)),
         ),
         flags=FLAGS,
+        plae_sources=tuple(PlaeRatio(0.006234, 0.002534, 0.01524, f"aperture {band}") for band in bands),
         evidence=tuple(replace(base.evidence[0], words=words) for _ in range(8)),
     )  # fmt: skip
 

@@ -155,7 +155,7 @@ def test_captions_write_limits_as_limits() -> None:
     assert imaging.caption(growth, interpretation)[0] == 'm 24.60±0.08  r 1.2"'
     faint = replace(growth, is_limit=True, by_person=True)
     assert imaging.caption(faint, interpretation)[0] == '> 26.3 (2σ)  r 1.2" (person)'
-    assert imaging.caption(growth, interpretation)[1] == "P(LAE)/P(OII): 30 (9 to 90)"
+    assert imaging.caption(growth, interpretation)[1] == "PLAE: 30 (9 to 90)"
 
 
 def test_stack_is_on_the_scale_of_the_noise() -> None:
@@ -217,4 +217,5 @@ def test_evidence_goes_where_there_is_room() -> None:
 
 
 def test_posterior_in_words() -> None:
-    assert posterior_words(make_interpretation(), 2).startswith("Lyα 88.0 %,  ")
+    assert posterior_words(make_interpretation(), 12) == "Lyα 88.0 %"
+    assert posterior_words(make_interpretation(), 30).startswith("Lyα 88.0 %,  [O II] 1.0 %")
