@@ -229,7 +229,11 @@ def _measured(
     fluxes: dict[int, tuple[float, float]] = {}
     if covered:
         values, errors = forced_flux(
-            spectrum, [place.wavelength for place in covered], [place.sigma for place in covered], subtract=(fit,)
+            spectrum,
+            [place.wavelength for place in covered],
+            [place.sigma for place in covered],
+            subtract=(fit,),
+            inflate=True,
         )
         fluxes = {id(p): (float(v), float(e)) for p, v, e in zip(covered, values, errors, strict=True)}
     out = []
@@ -258,6 +262,8 @@ def _log_likelihood(fit: LineFit, anchor: Line, measured: Sequence[Companion], b
     if not usable or not main > 0:
         return 0.0
     ratio, log_weight = templates.ratios(anchor.name, tuple(each.line for each in usable), broad)
+    if not log_weight.size:
+        return 0.0
     flux = np.array([each.flux for each in usable]) / main
     err = np.array([each.flux_err for each in usable]) / main
     main_err = fit.flux_err / main if np.isfinite(fit.flux_err) else 0.0

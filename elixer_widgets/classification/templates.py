@@ -148,7 +148,7 @@ def ratios(anchor: str, lines: tuple[str, ...], broad: bool) -> tuple[np.ndarray
     ratio : array, shape (draws, lines)
         NaN where a kind says nothing of a line.
     log_weight : array, shape (draws,)
-        ln of the weight of each draw; they sum to 1.
+        ln of the weight of each draw; the weights sum to 1. Both are empty if no kind has the anchor.
     """
     parts, weights = [], []
     for kind in kinds():
@@ -163,5 +163,7 @@ def ratios(anchor: str, lines: tuple[str, ...], broad: bool) -> tuple[np.ndarray
         block = np.array(columns, dtype=float).reshape(len(lines), DRAWS).T[usable]
         parts.append(block)
         weights.append(np.full(block.shape[0], (kind.broad if broad else kind.narrow) / max(block.shape[0], 1)))
+    if not parts:
+        return np.zeros((0, len(lines))), np.zeros(0)
     weight = np.concatenate(weights)
     return np.concatenate(parts), np.log(weight / weight.sum())

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage, stats
 
 from elixer_widgets.detection import Spectrum
+from elixer_widgets.spectra.blends import BLENDED, CORE, core, is_misfit, split
 from elixer_widgets.spectra.fitting import (
     MIN_HALF_WINDOW,
     SIGMA_MAX,
@@ -16,6 +17,7 @@ from elixer_widgets.spectra.fitting import (
     LineFit,
     fit_line,
     fit_many,
+    without_lines,
 )
 from elixer_widgets.spectra.gaussians import ROOT_2PI, Samples, gather, linear_amplitudes
 from elixer_widgets.spectra.wavelengths import sky_mask
@@ -34,6 +36,7 @@ SKY_SNR = 1.6
 
 MAX_LINES = 40
 MAX_PASSES = 6
+MAX_SPLITS = 6
 
 
 def matched_filter(spectrum: Spectrum, width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -53,12 +56,18 @@ def _filter(samples: Samples, width: float) -> tuple[np.ndarray, np.ndarray]:
     grid, half = samples.wavelength, max(MIN_HALF_WINDOW, WINDOW_SIGMAS * width)
     steps = np.diff(grid)
     if np.ptp(steps) > 0.02 * steps[0]:
-        rows, n = samples.flux.shape[0], grid.size
-        which = np.repeat(np.arange(rows), n)
-        centers = np.tile(grid, rows)
+        rows = samples.flux.shape[0]
+        # a broad filter changes slowly: every half σ is enough
+        sparse = np.unique(
+            np.append(np.arange(0, grid.size, max(1, int(0.4 * width / np.median(steps)))), grid.size - 1)
+        )
+        which, centers = np.repeat(np.arange(rows), sparse.size), np.tile(grid[sparse], rows)
         part = gather(samples, which, centers, np.full(centers.size, half))
-        area, area_err = linear_amplitudes(part, centers[:, None], width)
-        return area.reshape(rows, n), area_err.reshape(rows, n)
+        out = linear_amplitudes(part, centers[:, None], width)
+        area, area_err = (
+            np.array([np.interp(grid, grid[sparse], row) for row in each.reshape(rows, -1)]) for each in out
+        )
+        return area, area_err
     reach = max(2, round(half / steps[0]))
     offsets = np.arange(-reach, reach + 1) * steps[0]
     g = np.exp(-0.5 * (offsets / width) ** 2) / (width * ROOT_2PI)
@@ -180,7 +189,7 @@ def find_lines(
             centers = np.array([center for signal, center in candidates if (signal < 0) == absorption])
             fits = fit_many([rest], centers, np.zeros(centers.size, int), None, sigma_max, absorption)
             new += [each for each in fits if _is_real(each, min_snr)]
-        new = [each for each in new if not _is_leftover(each, found)]
+        new = [core(rest, each) or each for each in new if not _is_leftover(each, found)]
         if not new:
             break
         found += new
@@ -189,6 +198,7 @@ def find_lines(
             break
     if not found:
         return []
+    found = _deblended(spectrum, found, sigma_max)
     if len(found) > 1:
         found = _refitted(spectrum, found, sigma_max)
     trials = number_of_trials(spectrum)
@@ -214,14 +224,39 @@ def _is_leftover(fit: LineFit, found: list[LineFit]) -> bool:
     )
 
 
+def _deblended(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> list[LineFit]:
+    """The lines, those that are two in one taken apart."""
+    out = list(lines)
+    for each in sorted(lines, key=lambda line: -line.snr)[:MAX_SPLITS]:
+        if is_misfit(each) and CORE not in each.flags:
+            others = [line for line in out if line is not each]
+            pair = split(without_lines(spectrum, others), each, sigma_max)
+            if pair is not None:
+                out = [line for line in others if not _repeats(line, pair)] + list(pair)
+    return out
+
+
+def _is_special(line: LineFit) -> bool:
+    """Whether a line was fitted otherwise than as one Gaussian, and must not be fitted so again."""
+    return BLENDED in line.flags or CORE in line.flags
+
+
+def _repeats(line: LineFit, pair: tuple[LineFit, LineFit]) -> bool:
+    """Whether a line found in the rest of a single fit is one of the two lines."""
+    return any(
+        line.is_absorption == each.is_absorption and abs(line.center - each.center) < max(4.0, each.sigma)
+        for each in pair
+    )
+
+
 def _refitted(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> list[LineFit]:
-    """Every line fitted again with the others taken off."""
+    """Every line fitted again with the others taken off; blends and peaks stay as they are."""
     curves = _curves(lines, spectrum.wavelength)
     total = curves.sum(axis=0)
     flux = np.asarray(spectrum.flux)
-    out: list[LineFit] = []
+    out = [each for each in lines if _is_special(each)]
     for absorption in (False, True):
-        rows = [i for i, each in enumerate(lines) if each.is_absorption == absorption]
+        rows = [i for i, each in enumerate(lines) if each.is_absorption == absorption and not _is_special(each)]
         if rows:
             spectra = [_with_flux(spectrum, flux - total + curves[i]) for i in rows]
             centers = np.array([lines[i].center for i in rows])
@@ -254,7 +289,8 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -
     wavelength : float
         Å in air.
     lines : sequence of LineFit
-        What `find_lines` found; the one at `wavelength` is not taken off.
+        What `find_lines` found; the one at `wavelength` is not taken off. If that was fitted jointly with a neighbour,
+        or around its peak, it is the answer.
 
     Returns
     -------
@@ -266,7 +302,14 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -
     DataError
         If the wavelength lies outside the spectrum.
     """
-    near = [each for each in lines if abs(each.center - wavelength) <= max(8.0, 2.0 * each.sigma)]
-    own = min(near, key=lambda each: abs(each.center - wavelength) / max(each.sigma, 1.0)) if near else None
+    near = [each for each in lines if abs(each.center - wavelength) <= max(8.0, 1.5 * each.sigma)]
+    # the strongest that is close in units of its own width
+    own = max(
+        near,
+        key=lambda each: each.snr * np.exp(-0.5 * ((each.center - wavelength) / max(4.0, each.sigma)) ** 2),
+        default=None,
+    )
+    if own is not None and _is_special(own):
+        return replace(own, significance=float("nan"))
     others = [each for each in lines if each is not own and np.isfinite(each.flux)]
-    return fit_line(spectrum, wavelength, subtract=others)
+    return fit_line(spectrum, wavelength, subtract=others, absorption=None if own is None else own.is_absorption)

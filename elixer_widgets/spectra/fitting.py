@@ -24,6 +24,9 @@ from elixer_widgets.spectra.wavelengths import sky_mask
 
 FWHM_PER_SIGMA = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))
 
+MAX_SHIFT = 8.0
+"""Å that the centre may move from the wavelength asked for; broad lines may move by half their σ."""
+
 FLUX_UNIT = 1e-17
 """erg/s/cm² of one unit of (flux density of a Spectrum) x Å."""
 
@@ -150,7 +153,7 @@ def fit_line(
         Masked samples are left out. Without errors all samples weigh alike, and the errors of the fit follow from the
         scatter of its residuals.
     wavelength : float
-        Å in air. The centre may move by 8 Å, or by the line's own σ if that is more.
+        Å in air. The centre may move by 8 Å, or by half the line's σ if that is more.
     window : float, optional
         Half width in Å of the part fitted; by default it follows the width of the line.
     sigma_max : float, optional
@@ -319,7 +322,7 @@ def _refined(search: _Search, center: np.ndarray, sigma: np.ndarray) -> Gaussian
     pending = np.arange(center.size)
     for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
         half = _half_window(sigma[pending], search.window)
-        reach = np.maximum(8.0, sigma[pending])
+        reach = np.maximum(MAX_SHIFT, 0.5 * sigma[pending])
         part = gather(search.samples, search.which[pending], center[pending], half)
         found = fit_gaussians(
             part,
@@ -408,7 +411,7 @@ def _line_fits(
 
 
 def forced_flux(
-    spectrum: Spectrum, centers: ArrayLike, sigma: ArrayLike, *, subtract: Sequence[LineFit] = ()
+    spectrum: Spectrum, centers: ArrayLike, sigma: ArrayLike, *, subtract: Sequence[LineFit] = (), inflate: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Line fluxes at given places with a given width: only the height and the local continuum are free.
 
@@ -422,6 +425,9 @@ def forced_flux(
     subtract : sequence of LineFit
         Lines (without their continuum) taken off first, so that their wings do not count.
 
+    inflate : bool
+        Enlarge the errors where the window is not described by one line on a flat continuum (χ² too large by 3σ).
+
     Returns
     -------
     flux, flux_err : array, shape (m,)
@@ -431,7 +437,7 @@ def forced_flux(
     widths = np.broadcast_to(np.asarray(sigma, dtype=float), places.shape)
     samples = Samples.of([without_lines(spectrum, subtract) if subtract else spectrum])
     part = gather(samples, np.zeros(places.size, int), places, _half_window(widths, None))
-    area, area_err = linear_amplitudes(part, places[:, None], widths[:, None, None])
+    area, area_err = linear_amplitudes(part, places[:, None], widths[:, None, None], inflate=inflate)
     area, area_err = area[:, 0], area_err[:, 0]
     # what share of the line the good samples see
     t = (part.wavelength - places[:, None]) / widths[:, None]

@@ -6,7 +6,7 @@ of the continuum.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -141,7 +141,9 @@ def gather(samples: Samples, which: np.ndarray, centers: np.ndarray, half: np.nd
     )
 
 
-def linear_amplitudes(part: Windows, centers: np.ndarray, sigma: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def linear_amplitudes(
+    part: Windows, centers: np.ndarray, sigma: np.ndarray | float, *, inflate: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Areas of Gaussians of fixed centre and width, the continuum free, by linear least squares.
 
     Parameters
@@ -154,7 +156,8 @@ def linear_amplitudes(part: Windows, centers: np.ndarray, sigma: np.ndarray | fl
     Returns
     -------
     area, area_err : array, shape (b, k)
-        NaN where the samples do not determine them. Without errors, `area_err` follows from the residuals.
+        NaN where the samples do not determine them. Without errors, `area_err` follows from the residuals; with
+        `inflate` also where χ² exceeds its expectation by 3σ, as it does where the window holds more than one line.
     """
     t = (part.wavelength[:, None, :] - centers[:, :, None]) / sigma
     g = np.exp(-0.5 * t**2) / (np.asarray(sigma) * ROOT_2PI)
@@ -169,13 +172,14 @@ def linear_amplitudes(part: Windows, centers: np.ndarray, sigma: np.ndarray | fl
         determinant = np.where(determinant > 1e-9 * gg * s1, determinant, np.nan)
         area = (gy * s1 - g1 * sy) / determinant
         variance = s1 / determinant
-        if not np.all(part.weighted):
+        if inflate or not np.all(part.weighted):
             syy = np.sum(w * part.flux**2, axis=1)[:, None]
             continuum = (sy - area * g1) / s1
             chi2 = syy - area * gy - continuum * sy
             dof = np.maximum(np.sum(w > 0, axis=1)[:, None] - 2, 1)
             scatter = np.maximum(chi2, 0.0) / dof
-            variance = np.where(part.weighted[:, None], variance, variance * scatter)
+            excess = np.where(scatter > 1.0 + 3.0 * np.sqrt(2.0 / dof), scatter, 1.0) if inflate else 1.0
+            variance = variance * np.where(part.weighted[:, None], excess, scatter)
         return area, np.sqrt(variance)
 
 
@@ -292,6 +296,45 @@ def _descend(
             low, high, part = low[keep], high[keep], part.only(keep)
     p[rows], final_chi2[rows], final_hessian[rows], final_converged[rows] = now, chi2, hessian, done
     return final_chi2, final_hessian, final_converged
+
+
+def levenberg(
+    normal: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]],
+    p: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Levenberg-Marquardt for one model of any number k of parameters.
+
+    `normal` gives χ², Hessian (k, k) and gradient (k,) at a point. Returns χ², parameters and Hessian of the best point
+    within the bounds.
+    """
+    p = np.clip(p, low, high)
+    chi2, hessian, gradient = normal(p)
+    damping = 1e-2
+    for _ in range(2 * MAX_STEPS):
+        diagonal = np.diag(hessian)
+        free = ~(((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))) & (diagonal > 0)
+        if not free.any():
+            break
+        scale = np.sqrt(diagonal[free])
+        scaled = hessian[np.ix_(free, free)] / np.outer(scale, scale)
+        scaled[np.diag_indices_from(scaled)] = 1.0 + damping
+        trial = p.copy()
+        trial[free] += np.linalg.solve(scaled, gradient[free] / scale) / scale
+        trial = np.clip(trial, low, high)
+        trial_chi2, trial_hessian, trial_gradient = normal(trial)
+        if trial_chi2 <= chi2:
+            gained = chi2 - trial_chi2
+            p, chi2, hessian, gradient = trial, trial_chi2, trial_hessian, trial_gradient
+            damping *= 0.1
+            if gained <= TOLERANCE * chi2:
+                break
+        else:
+            damping *= 10.0
+            if damping > 1e8:
+                break
+    return chi2, p, hessian
 
 
 def _finished(
