@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from elixer_widgets.classification.equivalent_widths import log_density
+from elixer_widgets.classification.equivalent_widths import log_density, log_density_at
 from elixer_widgets.classification.universe import (
     REST_WAVELENGTH,
     Kind,
@@ -75,9 +75,21 @@ class ExtraLine:
     flux_err: float
 
 
-def _sky(kind: Kind, wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """What depends on the wavelength alone: ln of the amplitude (-inf where the class is impossible), L/L* of a flux of
-    1 erg/s/cm², the redshift, and the faint-end slope."""
+@dataclass(frozen=True, eq=False)
+class _Sky:
+    """What depends on wavelength and class alone.
+
+    `amplitude` is the ln of φ* dV/dz/λ0 (-inf where the class is impossible), `scale` L/L* of a flux of 1 erg/s/cm²,
+    `stretch` 1 + z, `slope` α + 1.
+    """
+
+    amplitude: np.ndarray
+    scale: np.ndarray
+    stretch: np.ndarray
+    slope: float
+
+
+def _sky(kind: Kind, wavelength: np.ndarray) -> _Sky:
     rest = REST_WAVELENGTH[kind]
     z = wavelength / rest - 1.0
     possible = z > 0
@@ -85,13 +97,14 @@ def _sky(kind: Kind, wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     lf = luminosity_function(kind, safe)
     amplitude = np.log(lf.phi_star * lf.total_factor * volume_element(safe) / rest)
     scale = luminosity(1.0, safe, "published") / 10.0**lf.log_l_star
-    return np.where(possible, amplitude, -np.inf), scale, safe, lf.alpha
+    return _Sky(np.where(possible, amplitude, -np.inf), scale, 1.0 + safe, lf.alpha + 1.0)
 
 
 @lru_cache(maxsize=512)
-def _sky_at(kind: Kind, wavelength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """`_sky` of one wavelength, kept: one line is judged on several continua."""
-    return _sky(kind, np.asarray(wavelength))
+def _sky_at(kind: Kind, wavelength: float) -> tuple[_Sky, np.ndarray, np.ndarray]:
+    """`_sky` of one wavelength and the equivalent-width density there, kept: a line is judged on several continua."""
+    sky = _sky(kind, np.asarray(wavelength))
+    return sky, *log_density_at(kind, float(sky.stretch) - 1.0)
 
 
 def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -99,11 +112,16 @@ def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.
 
     `width` is the observed equivalent width in Å; `flux` and `width` are positive.
     """
-    amplitude, scale, z, alpha = _sky_at(kind, float(wavelength)) if wavelength.ndim == 0 else _sky(kind, wavelength)
-    x = flux * scale
-    rest_width = width / (1.0 + z)
-    log_x, log_width = np.log(x), np.log(rest_width)
-    return amplitude + (alpha + 1.0) * log_x - x + log_width + log_density(kind, rest_width, z)
+    if wavelength.ndim == 0:
+        sky, nodes, row = _sky_at(kind, float(wavelength))
+        log_width = np.log(width / sky.stretch)
+        density = np.interp(log_width / np.log(10.0), nodes, row)
+    else:
+        sky = _sky(kind, wavelength)
+        log_width = np.log(width / sky.stretch)
+        density = log_density(kind, width / sky.stretch, sky.stretch - 1.0)
+    x = flux * sky.scale
+    return sky.amplitude + sky.slope * np.log(x) - x + log_width + density
 
 
 def _log_companions(wavelength: float, flux: np.ndarray, flux_err: float, lines: Sequence[ExtraLine]) -> np.ndarray:
