@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes: all well; some detection failed; ended by the user."""
 
-PART_SIZE = 20  # detections whose catalogue rows are written together while a run goes on
+PART_SIZE = 20
+PART_SECONDS = 20.0
+"""While a run goes on, catalogue rows are written after so many detections or so much time, whichever comes first: what
+is not written when a run is killed must be done again."""
+
 FULL_ID = 1_000_000_000  # reports of smaller numbers carry the run's name too, as in ELiXer
 
 log = logging.getLogger("elixer_widgets")
@@ -176,6 +180,7 @@ def run(
     summary = Summary(skipped=[each for each in detectids if each in skip])
     todo = [each for each in detectids if each not in skip]
     batch: list[Interpretation] = []
+    written = time.perf_counter()
     handler = logging.FileHandler(output.folder / "elixer.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
@@ -196,8 +201,9 @@ def run(
                 log.exception("%d failed", detectid)
             seconds = time.perf_counter() - begun
             tell(f"[{number:>{len(str(len(todo)))}}/{len(todo)}] {detectid}  {said}  {seconds:.1f} s")
-            if len(batch) >= PART_SIZE:
+            if len(batch) >= PART_SIZE or time.perf_counter() - written > PART_SECONDS:
                 _write_part(output, batch, summary)
+                written = time.perf_counter()
     except KeyboardInterrupt:
         summary.interrupted = True
     finally:

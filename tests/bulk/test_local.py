@@ -113,15 +113,16 @@ def test_an_interrupted_run_keeps_what_it_has(
     assert sorted(_rows(output)) == list(fake.ids[:3])
 
 
+@pytest.mark.parametrize(("setting", "value"), [("PART_SIZE", 1), ("PART_SECONDS", 0.0)])
 def test_parts_of_a_killed_run_are_taken_over(
-    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: float
 ) -> None:
     """After kill -9 there are parts and no catalogue; nothing is lost and nothing is twice."""
     from elixer_widgets.bulk import local
 
     output = Output(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(local, "PART_SIZE", 1)
+        patch.setattr(local, setting, value)
         patch.setattr(local, "_finish_catalog", lambda output: None)
         run(fake, fake.ids[:2], output)
     assert not output.catalog.exists() and len(list(output.parts.iterdir())) == 2
