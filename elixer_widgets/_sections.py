@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, Sip
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from elixer_widgets.detection import DataError
+from elixer_widgets._errors import DataError
 
 # What astropy raises for files that are not FITS, cut short, or broken inside a compressed tile.
 _BROKEN = (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, RuntimeError, zlib.error, fits.VerifyError)

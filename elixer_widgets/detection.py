@@ -9,18 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from os import PathLike
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_scales
 
-NAN = float("nan")
+from elixer_widgets._errors import NAN, DataError
+from elixer_widgets._images import CatalogObject, Cutout, Imaging, Magnitude, parse_magnitude
 
-
-class DataError(ValueError):
-    """Something in the input is not as it must be; the message names the file, the value and the remedy."""
+__all__ = [
+    "NAN",
+    "CatalogObject",
+    "CcdRegion",
+    "Cutout",
+    "DataError",
+    "Detection",
+    "DetectionSource",
+    "Fiber",
+    "FiberCutout",
+    "FiberImages",
+    "Imaging",
+    "Magnitude",
+    "PipelineLine",
+    "Shot",
+    "Spectrum",
+]
 
 
 def _frozen(values: object, name: str, dtype: type = np.float64) -> np.ndarray:
@@ -62,7 +74,8 @@ class Spectrum:
 
     wavelength: np.ndarray
     flux: np.ndarray
-    error: np.ndarray | None = None
+    # None is filled in at once, so that whoever reads a Spectrum always finds an array.
+    error: np.ndarray = None  # type: ignore[assignment]
     lsf_sigma: float = NAN
     aperture_correction: np.ndarray | None = None
 
@@ -80,29 +93,24 @@ class Spectrum:
             )
         error = np.full(flux.shape, np.nan) if self.error is None else np.array(self.error, dtype=float)
         if error.shape != flux.shape:
-            raise DataError(
-                f"Spectrum: error has shape {error.shape}, flux {flux.shape}; give one error a sample"
-            )
+            raise DataError(f"Spectrum: error has shape {error.shape}, flux {flux.shape}; give one error a sample")
         object.__setattr__(self, "wavelength", wavelength)
         object.__setattr__(self, "flux", flux)
         object.__setattr__(self, "error", _frozen(error, "error"))
         if self.aperture_correction is not None:
-            object.__setattr__(
-                self, "aperture_correction", _frozen(self.aperture_correction, "aperture_correction")
-            )
+            object.__setattr__(self, "aperture_correction", _frozen(self.aperture_correction, "aperture_correction"))
 
     @cached_property
     def has_error(self) -> bool:
         """Whether any sample carries a usable error."""
-        return bool(np.any(np.isfinite(self.error) & (np.asarray(self.error) > 0)))
+        return bool(np.any(np.isfinite(self.error) & (self.error > 0)))
 
     @cached_property
     def good(self) -> np.ndarray:
         """Boolean, shape (n,): samples that may be used."""
         good = np.isfinite(self.flux)
         if self.has_error:
-            error = np.asarray(self.error)
-            good &= np.isfinite(error) & (error > 0)
+            good &= np.isfinite(self.error) & (self.error > 0)
         good.setflags(write=False)
         return good
 
@@ -118,7 +126,7 @@ class Spectrum:
         return Spectrum(
             self.wavelength[keep],
             self.flux[keep],
-            np.asarray(self.error)[keep],
+            self.error[keep],
             self.lsf_sigma,
             None if correction is None else correction[keep],
         )
@@ -260,204 +268,6 @@ class FiberImages:
     reason: str = ""
 
 
-# ------------------------------------------------------------------------------------------------ the images
-
-
-@dataclass(frozen=True)
-class Magnitude:
-    """An AB magnitude; with `is_limit` the source is fainter than `value` (`limit_sigma` says at how many σ)."""
-
-    band: str
-    value: float
-    error: float = NAN
-    is_limit: bool = False
-    limit_sigma: float = NAN
-    source: str = ""
-
-    def __str__(self) -> str:
-        if not np.isfinite(self.value):
-            return f"{self.band} not measured"
-        if self.is_limit:
-            sigma = f" ({self.limit_sigma:g}σ)" if np.isfinite(self.limit_sigma) else ""
-            return f"{self.band} > {self.value:.2f}{sigma}"
-        return f"{self.band} {self.value:.2f}" + (f" ± {self.error:.2f}" if np.isfinite(self.error) else "")
-
-
-def _magnitude(band: str, value: float | tuple[float, float] | str) -> Magnitude:
-    """A Magnitude from what a caller may write: 24.1, (24.1, 0.2) or ">26.1"."""
-    try:
-        if isinstance(value, str):
-            limit = value.strip().startswith(">")
-            return Magnitude(band, float(value.strip().lstrip("> ")), is_limit=limit, source="given")
-        if isinstance(value, tuple | list):
-            return Magnitude(band, float(value[0]), float(value[1]), source="given")
-        return Magnitude(band, float(value), source="given")
-    except (TypeError, ValueError, IndexError) as error:
-        raise DataError(
-            f"magnitudes: {band}={value!r} is not a magnitude; give 24.1, (24.1, 0.2) or '>26.1'"
-        ) from error
-
-
-@dataclass(frozen=True, eq=False)
-class Cutout:
-    """A piece of one image, in its native pixels.
-
-    Parameters
-    ----------
-    data : array, shape (ny, nx)
-        Counts, float32; NaN where the image has no data.
-    wcs : astropy.wcs.WCS
-        Celestial WCS of `data`.
-    band : str
-        Filter, for example "g".
-    zero_point : float
-        AB magnitude of one count.
-    survey : str
-    position : tuple of float
-        (ra, dec) in degrees that was asked for.
-    depth : float
-        Nominal 5σ point-source depth (AB), NaN if not known.
-    psf_fwhm : float
-        arcsec, NaN if not known.
-    start_radius : float
-        First radius of the growing aperture, arcsec; NaN lets the measurement choose.
-    error : array, shape (ny, nx), optional
-        Standard deviation of a pixel in counts.
-    note : str
-        What is wrong with it, in words ("partly outside the image", "blank"); empty if nothing.
-    """
-
-    data: np.ndarray
-    wcs: WCS
-    band: str
-    zero_point: float
-    survey: str = ""
-    position: tuple[float, float] = (NAN, NAN)
-    depth: float = NAN
-    psf_fwhm: float = NAN
-    start_radius: float = NAN
-    error: np.ndarray | None = None
-    exposure_time: float = NAN
-    path: str = ""
-    note: str = ""
-
-    @cached_property
-    def pixel_scale(self) -> float:
-        """arcsec per pixel (geometric mean of the two axes)."""
-        return float(np.sqrt(np.prod(proj_plane_pixel_scales(self._celestial))) * 3600.0)
-
-    @property
-    def _celestial(self) -> WCS:
-        """The celestial part of the WCS; the WCS itself where that is all there is, for a copy takes long."""
-        return self.wcs if self.wcs.naxis == 2 else self.wcs.celestial
-
-    @property
-    def usable(self) -> bool:
-        """Whether any pixel carries data."""
-        finite = self.data[np.isfinite(self.data)]
-        return bool(finite.size > 0 and np.ptp(finite) > 0)
-
-    def pixel(self, ra: float, dec: float) -> tuple[float, float]:
-        """Zero-based (x, y) of a position in degrees."""
-        x, y = self._celestial.world_to_pixel_values(ra, dec)
-        return float(x), float(y)
-
-    def sky(self, x: float, y: float) -> tuple[float, float]:
-        """(ra, dec) in degrees of a zero-based pixel position."""
-        ra, dec = self._celestial.pixel_to_world_values(x, y)
-        return float(ra), float(dec)
-
-    @classmethod
-    def from_fits(
-        cls,
-        path: str | PathLike[str],
-        band: str,
-        zero_point: float,
-        position: tuple[float, float],
-        size: float = 9.0,
-        *,
-        hdu: int | str | None = None,
-        survey: str = "",
-        depth: float = NAN,
-        psf_fwhm: float = NAN,
-        start_radius: float = NAN,
-    ) -> Cutout:
-        """Read a square of `size` arcsec around `position` (ra, dec in degrees) out of a FITS image.
-
-        Only the section asked for is read (memory-mapped or tile by tile). What lies outside the image is NaN, and
-        `note` says so.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be read, has no image with a celestial WCS, or does not cover the position.
-        """
-        from elixer_widgets._sections import find_plane, read_section  # it needs DataError from here
-
-        plane = find_plane(path, hdu)
-        data, wcs, note = read_section(plane, position, size)
-        exposure = plane.keywords.get("EXPTIME", NAN)
-        return cls(
-            data=data,
-            wcs=wcs,
-            band=band,
-            zero_point=float(zero_point),
-            survey=survey,
-            position=(float(position[0]), float(position[1])),
-            depth=depth,
-            psf_fwhm=psf_fwhm,
-            start_radius=start_radius,
-            exposure_time=float(exposure) if isinstance(exposure, int | float) else NAN,
-            path=plane.path,
-            note=note,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class CatalogObject:
-    """One row of a photometric catalogue, its magnitudes taken at face value.
-
-    `major`, `minor` are semi-axes in arcsec and `position_angle` degrees east of north (NaN: point-like or unknown);
-    `photo_z_pdf` is (z, probability density), two arrays of one length.
-    """
-
-    ra: float
-    dec: float
-    catalog: str
-    identifier: str = ""
-    magnitudes: tuple[Magnitude, ...] = ()
-    spec_z: float = NAN
-    photo_z: float = NAN
-    photo_z_low: float = NAN
-    photo_z_high: float = NAN
-    photo_z_pdf: tuple[np.ndarray, np.ndarray] | None = None
-    major: float = NAN
-    minor: float = NAN
-    position_angle: float = NAN
-
-    def magnitude(self, *bands: str) -> Magnitude | None:
-        """The first of `bands` that this object has, or None."""
-        for band in bands:
-            for magnitude in self.magnitudes:
-                if magnitude.band == band and np.isfinite(magnitude.value):
-                    return magnitude
-        return None
-
-
-@dataclass(frozen=True, eq=False)
-class Imaging:
-    """The images and catalogue rows around a position; `notes` says what is missing and why.
-
-    `surface_density` maps a catalogue's name to its (magnitude, objects brighter per square arcsec), both arrays, from
-    which the probability of a chance match is reckoned.
-    """
-
-    cutouts: tuple[Cutout, ...] = ()
-    objects: tuple[CatalogObject, ...] = ()
-    notes: tuple[str, ...] = ()
-    surface_density: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-
 # --------------------------------------------------------------------------------------------- the detection
 
 
@@ -556,7 +366,7 @@ class Detection:
             ra=NAN if ra is None else float(ra),
             dec=NAN if dec is None else float(dec),
             name=name,
-            magnitudes=tuple(_magnitude(band, value) for band, value in (magnitudes or {}).items()),
+            magnitudes=tuple(parse_magnitude(band, value) for band, value in (magnitudes or {}).items()),
             given_cutouts=given,
             not_available=missing,
         )
