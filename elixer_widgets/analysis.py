@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 
 import numpy as np
 
@@ -318,7 +317,7 @@ def measure(
     DataError
         If the aperture's radius is not positive or a fiber is not one of the detection's.
     """
-    if isinstance(aperture, Real):
+    if aperture is not None and not isinstance(aperture, Aperture):
         aperture = Aperture(float(aperture))
     if aperture is not None and not (np.isfinite(aperture.radius) and aperture.radius > 0):
         raise DataError(f"aperture: a radius of {aperture.radius} cannot be measured; give a positive one in arcsec")
