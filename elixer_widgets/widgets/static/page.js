@@ -17,6 +17,12 @@ function render({ model, el }) {
     root.dataset.lmSuppressShortcuts = "true";
     root.addEventListener("keydown", key);
     sizes.observe(root);
+    // classes rather than :has(), which would be looked at again with every change of the page
+    if (alone) {
+      for (let box = root.parentElement; box && box !== document.body; box = box.parentElement) {
+        box.classList.add("ew-around");
+      }
+    }
     return null;
   };
   const key = (event) => {
