@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -38,7 +38,7 @@ __all__ = [
 def _frozen(values: object, name: str, dtype: type = np.float64) -> np.ndarray:
     """A read-only array copy of `values`, so that what travels cannot be changed on the way."""
     try:
-        array = np.array(values, dtype=dtype)
+        array: np.ndarray = np.array(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name}: {values!r:.60} is not an array of numbers; give numbers only") from error
     array.setflags(write=False)
@@ -74,8 +74,8 @@ class Spectrum:
 
     wavelength: np.ndarray
     flux: np.ndarray
-    # None is filled in at once, so that whoever reads a Spectrum always finds an array.
-    error: np.ndarray = None  # type: ignore[assignment]
+    # A caller may leave it out; whoever reads a Spectrum always finds an array.
+    error: np.ndarray | Any = None
     lsf_sigma: float = NAN
     aperture_correction: np.ndarray | None = None
 
