@@ -189,7 +189,7 @@ def find_lines(
             centers = np.array([center for signal, center in candidates if (signal < 0) == absorption])
             fits = fit_many([rest], centers, np.zeros(centers.size, int), None, sigma_max, absorption)
             new += [each for each in fits if _is_real(each, min_snr)]
-        new = [core(rest, each) or each for each in new if not _is_leftover(each, found)]
+        new = _distinct([core(rest, each) or each for each in new if not _is_leftover(each, found)])
         if not new:
             break
         found += new
@@ -213,7 +213,22 @@ def find_lines(
 
 
 def _is_real(fit: LineFit, min_snr: float) -> bool:
-    return bool(np.isfinite(fit.flux) and fit.snr >= min_snr and fit.flux_err < abs(fit.flux))
+    # a fit at the edge of its search has run away to a neighbour; without that, the line comes in a later pass
+    strayed = "centre at the edge of the search" in fit.flags
+    return bool(np.isfinite(fit.flux) and fit.snr >= min_snr and fit.flux_err < abs(fit.flux) and not strayed)
+
+
+def _distinct(lines: list[LineFit]) -> list[LineFit]:
+    """The lines without those that repeat a stronger one of the same sign."""
+    out: list[LineFit] = []
+    for each in sorted(lines, key=lambda line: -line.snr):
+        if all(
+            each.is_absorption != other.is_absorption
+            or abs(each.center - other.center) > max(4.0, min(each.sigma, other.sigma))
+            for other in out
+        ):
+            out.append(each)
+    return out
 
 
 def _is_leftover(fit: LineFit, found: list[LineFit]) -> bool:
@@ -228,7 +243,7 @@ def _deblended(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> li
     """The lines, those that are two in one taken apart."""
     out = list(lines)
     for each in sorted(lines, key=lambda line: -line.snr)[:MAX_SPLITS]:
-        if is_misfit(each) and CORE not in each.flags:
+        if any(line is each for line in out) and is_misfit(each) and CORE not in each.flags:
             others = [line for line in out if line is not each]
             pair = split(without_lines(spectrum, others), each, sigma_max)
             if pair is not None:
