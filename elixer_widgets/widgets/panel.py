@@ -28,6 +28,7 @@ class Panel(W.VBox):
 
     def __init__(self, state: ExplorerState, area: str, children: Sequence[W.Widget]) -> None:
         self.state = state
+        self._faults: dict[Callable[[], None], str] = {}
         self._fault = Markup()
         self._fault.layout.display = "none"
         super().__init__([*children, self._fault])
@@ -47,11 +48,12 @@ class Panel(W.VBox):
                 log.exception("%s could not be drawn", type(self).__name__)
                 if clear is not None:
                     clear()
-                self._show_fault(
+                self._faults[draw] = (
                     f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected."
                 )
             else:
-                self._show_fault("")
+                self._faults.pop(draw, None)
+            self._show_fault(" ".join(self._faults.values()))
 
         self.state.observe(safely, list(names))
         safely()

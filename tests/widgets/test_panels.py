@@ -395,3 +395,15 @@ def test_the_photo_z_plot_marks_both_redshifts(explorer):
     assert "polyline" in markup and "Lyα" in markup and "[O II]" in markup
     explorer.state.next()
     assert "polyline" not in explorer.matches.table.markup
+
+
+def test_a_fault_stays_on_the_page_though_another_part_of_the_panel_is_drawn(explorer, monkeypatch):
+    from elixer_widgets.widgets import spectrum
+
+    def broken(*_args):
+        raise RuntimeError("no axis")
+
+    monkeypatch.setattr(spectrum, "flux_range", broken)
+    explorer.state.position = 2
+    assert "no axis" in explorer.spectrum._fault.markup
+    monkeypatch.undo()
