@@ -135,6 +135,24 @@ def test_an_old_format_is_mapped_by_name(catalog: Callable[..., Path], tmp_path:
         assert file["Detections"].shape == (2,)
 
 
+def test_a_file_that_pytables_wrote_gives_the_same(catalog: Callable[..., Path], tmp_path: Path) -> None:
+    """Its strings and truth values are of other HDF5 types than ours."""
+    ours, theirs = catalog("ours.h5", [1, 2]), tmp_path / "theirs.h5"
+    copied = []
+    with tables.open_file(str(ours)) as source, tables.open_file(str(theirs), "w") as target:
+        for node in source.walk_nodes("/", "Table"):
+            if node._v_pathname.count("/") == 1:
+                target.create_table("/", node.name, obj=node[:])
+                copied.append(node.name)
+        target.root.Detections.cols.detectid.create_csindex()
+    for unique in (False, True):
+        one = merge_catalogs([ours], tmp_path / "one.h5", unique=unique)
+        two = merge_catalogs([theirs], tmp_path / "two.h5", unique=unique)
+        with h5py.File(one) as first, h5py.File(two) as second:
+            for name in copied:
+                assert first[name][:].tobytes() == second[name][:].tobytes(), name
+
+
 def test_optional_tables_follow(catalog: Callable[..., Path], tmp_path: Path) -> None:
     path = catalog("a.h5", [1])
     layout = catalog_layout("DeblendedSpectra")

@@ -190,6 +190,24 @@ def test_png_has_the_size_of_the_elixer_report(tmp_path: Path) -> None:
     assert (state["identity"], state["z"], state["chosen_by"]) == ("Lya", 2.7027, "automatic")
 
 
+def test_panels_lie_where_those_of_the_elixer_report_lie(tmp_path: Path) -> None:
+    """Frames looked up in the picture; places measured on real reports (2700 x 1838 pixels, ± 5)."""
+    with Image.open(write_report(make_interpretation(), tmp_path / "a.png")) as picture:
+        dark = np.asarray(picture.convert("L")) < 110
+
+    def frame(left: int, top: int, right: int, bottom: int) -> bool:
+        columns = [dark[top + 8 : bottom - 8, x - 5 : x + 6].any(axis=1).mean() for x in (left, right)]
+        rows = [dark[y - 5 : y + 6, left + 8 : right - 8].any(axis=0).mean() for y in (top, bottom)]
+        return min(*columns, *rows) > 0.97
+
+    assert frame(195, 673, 2507, 835)  # full spectrum
+    assert frame(2021, 117, 2507, 406)  # line fit
+    assert frame(1602, 123, 1736, 453) and frame(1797, 123, 1931, 453)  # CCD with and without sky
+    for left in (133, 850, 1207):  # fiber positions and two bands
+        assert frame(left, 1028, left + 287, 1315)
+    assert not frame(300, 1028, 587, 1315)
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG"])
 def test_jpeg(tmp_path: Path, suffix: str) -> None:
     path = write_report(make_interpretation(), tmp_path / f"a{suffix}")
