@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
@@ -132,32 +132,36 @@ def _open(path: Path) -> h5py.File:
         raise DataError(f"{path}: cannot be read as HDF5 ({error}); leave it out or write it anew") from error
 
 
-def _summary(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """detectid and elixer_datetime of every detection of a file."""
-    with _open(path) as file:
-        _check(file, path)
-        table = file["Detections"]
-        if "elixer_datetime" not in table.dtype.names:
-            return table["detectid"][:], np.full(table.shape, b"", "S21")
-        data = table.fields(["detectid", "elixer_datetime"])[:]
-        return data["detectid"], data["elixer_datetime"].astype("S21")
-
-
-def _winners(paths: list[Path]) -> list[np.ndarray]:
-    """For each file the row numbers of `Detections` to keep: one row a detectid, the latest elixer_datetime.
+def _winners(paths: list[Path], detections: _Output) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each file the detectids of its `Detections` and the rows to keep: one a detectid, the latest elixer_datetime.
 
     Of equal times the row that comes last wins.
     """
-    found = [_summary(path) for path in paths]
-    ids = np.concatenate([each[0] for each in found])
-    times = np.concatenate([each[1] for each in found])
-    file_of = np.repeat(np.arange(len(paths)), [each[0].size for each in found])
-    row_of = np.concatenate([np.arange(each[0].size) for each in found])
-    order = np.lexsort((np.arange(ids.size), times, ids))
+    kept = np.dtype([("detectid", "<i8"), ("elixer_datetime", "S21"), ("file", "<i4"), ("row", "<i8")])
+    found = [np.zeros(0, kept)]
+    for number, path in enumerate(paths):
+        with _open(path) as file:
+            _check(file, path)
+            for start, data in _pieces(h5py.h5d.open(file.id, b"Detections"), detections):
+                keys = np.zeros(data.size, kept)
+                keys["detectid"], keys["elixer_datetime"] = data["detectid"], data["elixer_datetime"]
+                keys["file"], keys["row"] = number, start + np.arange(data.size)
+                found.append(keys)
+    everyone = np.concatenate(found)
+    order = np.lexsort((np.arange(everyone.size), everyone["elixer_datetime"], everyone["detectid"]))
+    ids = everyone["detectid"][order]
     last = np.ones(ids.size, bool)
-    last[:-1] = ids[order][1:] != ids[order][:-1]
-    keep = order[last]
-    return [np.sort(row_of[keep[file_of[keep] == number]]) for number in range(len(paths))]
+    last[:-1] = ids[1:] != ids[:-1]
+    keep = everyone[np.sort(order[last])]
+    bounds = np.searchsorted(keep["file"], np.arange(len(paths) + 1))
+    starts = np.searchsorted(everyone["file"], np.arange(len(paths) + 1))
+    return [
+        (
+            everyone["detectid"][starts[number] : starts[number + 1]].copy(),
+            keep["row"][bounds[number] : bounds[number + 1]].copy(),
+        )
+        for number in range(len(paths))
+    ]
 
 
 def _kept_of_repeated(source: h5py.Dataset, wanted: dict[int, tuple[int, int]]) -> np.ndarray:
@@ -207,14 +211,19 @@ def _piece(source: h5py.h5d.DatasetID, output: _Output, start: int, count: int) 
     return _converted(h5py.Dataset(source)[start : start + count], output.layout)
 
 
+def _pieces(source: h5py.h5d.DatasetID, output: _Output) -> Iterator[tuple[int, np.ndarray]]:
+    """(number of the first row, rows) of an input table, a bounded number at a time."""
+    total = source.shape[0]
+    step = max(1, CHUNK_BYTES // output.layout.dtype.itemsize)
+    for start in range(0, total, step):
+        yield start, _piece(source, output, start, min(step, total - start))
+
+
 def _copy_table(
     source: h5py.h5d.DatasetID, output: _Output, select: Callable[[np.ndarray, int], np.ndarray] | None
 ) -> None:
     """Append one table of one input; `select(rows, number of the first)` takes what is wanted of a piece."""
-    total = source.shape[0]
-    step = max(1, CHUNK_BYTES // output.layout.dtype.itemsize)
-    for start in range(0, total, step):
-        data = _piece(source, output, start, min(step, total - start))
+    for start, data in _pieces(source, output):
         output.add(data if select is None else select(data, start))
 
 
@@ -254,7 +263,6 @@ def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[st
             raise DataError(f"{each}: there is no such catalogue; check the name")
         if target.exists() and each.samefile(target):
             raise DataError(f"{target}: is one of the catalogues to be merged; write to another file")
-    chosen = _winners(inputs) if unique else None
     plan = _plan()
     with replacing(target) as temporary, h5py.File(temporary, "w") as file:
         prepare_file(file, TITLE)
@@ -262,6 +270,7 @@ def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[st
         layout = catalog_layout("Version")
         create_table(file, "Version", layout.dtype, version_rows(), title, layout.fills, chunk)
         outputs = {name: _start(file, name, *plan[name]) for name in plan if name in TABLES}
+        chosen = _winners(inputs, outputs["Detections"]) if unique else None
         for number, each in enumerate(inputs):
             with _open(each) as source:
                 _check(source, each)
@@ -288,17 +297,23 @@ def _copy_file(
     file: h5py.File,
     plan: dict[str, tuple[TableLayout, str, int | None]],
     outputs: dict[str, _Output],
-    rows: np.ndarray | None,
+    chosen: tuple[np.ndarray, np.ndarray] | None,
 ) -> None:
-    """Append all tables of one input; of `Detections` only `rows`, if given, and of the rest what belongs to them."""
+    """Append all tables of one input.
+
+    `chosen`, if given, is the detectids of its `Detections` and the rows to take; of the other tables what belongs to
+    them is taken.
+    """
     ids = np.zeros(0, "i8")
     wanted: dict[int, tuple[int, int]] = {}
-    if rows is not None:
-        everyone = source["Detections"]["detectid"][:]
+    if chosen is not None:
+        everyone, rows = chosen
+        if not rows.size:
+            return
         ids = everyone[rows]
         values, counts = np.unique(everyone, return_counts=True)
         repeated = dict(zip(values[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True))
-        for row, detectid in zip(rows.tolist(), ids.tolist(), strict=True):
+        for row, detectid in zip(rows.tolist(), ids.tolist(), strict=True) if repeated else ():
             if detectid in repeated:
                 wanted[detectid] = (int(np.sum(everyone[:row] == detectid)), repeated[detectid])
     root = source.id
@@ -312,11 +327,11 @@ def _copy_file(
         if name not in outputs:
             outputs[name] = _start(file, name, *plan[name])
         select: Callable[[np.ndarray, int], np.ndarray] | None = None
-        if rows is not None and name == "Detections":
-            chosen = np.zeros(table.shape[0], bool)
-            chosen[rows] = True
-            select = partial(_masked, mask=chosen)
-        elif rows is not None:
+        if chosen is not None and name == "Detections":
+            taken = np.zeros(table.shape[0], bool)
+            taken[chosen[1]] = True
+            select = partial(_masked, mask=taken)
+        elif chosen is not None:
             mask = _kept_of_repeated(h5py.Dataset(table), wanted) if wanted else None
             select = partial(_masked, mask=mask, ids=ids)
         _copy_table(table, outputs[name], select)
