@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import anywidget
 import ipywidgets as W
-from traitlets import Dict, Int, Unicode
+from traitlets import Bool, Dict, Int, Unicode
 
 from elixer_widgets.releases.base import Release
 from elixer_widgets.widgets.continua import Continua
@@ -46,6 +46,7 @@ class PageFrame(anywidget.AnyWidget):
     _css = _STATIC / "page.css"
     shortcuts = Dict(help="key to action").tag(sync=True)
     title = Unicode("ELiXer Widgets").tag(sync=True)
+    busy = Bool(False, help="a measurement is under way").tag(sync=True)
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
 
@@ -116,6 +117,7 @@ class Explorer(W.VBox):
         )  # fmt: skip
         super().__init__([self.frame, W.Box(parts).add_class("ew-grid")])
         self.add_class("ew-page")
+        state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
         state.observe(self._address, ["detection", "choices"])
         self._address()
 

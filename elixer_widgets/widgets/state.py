@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from traitlets import HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bool, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
@@ -67,6 +67,8 @@ class ExplorerState(HasTraits):
         The band whose aperture is written out; empty for the first.
     message : str
         One sentence for the person, empty when all is well.
+    busy : bool
+        Whether `detection` is being measured, so that all else shown is still that of another.
     width : int
         Of the page as the browser shows it, in its pixels: how many letters find room depends on it.
 
@@ -85,6 +87,7 @@ class ExplorerState(HasTraits):
     interpretation = Instance(Interpretation, allow_none=True)
     band = Unicode("")
     message = Unicode("")
+    busy = Bool(False)
     width = Int(1440)
 
     def __init__(self, release: Release, detectids: Iterable[int] | None = None) -> None:
@@ -189,17 +192,18 @@ class ExplorerState(HasTraits):
 
     def _measure(self) -> None:
         detection, choices = self.detection, self.choices
-        if detection is None:
-            self.measurements = None
-        else:
-            self.measurements = self._measured_as(detection, choices)
-        self._interpret()
+        try:
+            self.measurements = None if detection is None else self._measured_as(detection, choices)
+            self._interpret()
+        finally:
+            self.busy = False
 
     def _measured_as(self, detection: Detection, choices: Choices) -> Measurements | None:
         automatic = choices.same_measurement(Choices())
         if automatic and detection.detectid in self._measured:
             self._measured.move_to_end(detection.detectid)
             return self._measured[detection.detectid]
+        self.busy = self.measurements is None or self.measurements.detection is not detection
         found: Measurements | None = self._attempt(
             "Measuring",
             detection.detectid,

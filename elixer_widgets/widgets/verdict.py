@@ -74,15 +74,16 @@ class Verdict(Panel):
     def __init__(self, state: ExplorerState) -> None:
         self.line = Markup()
         super().__init__(state, "verdict", (self.line,))
-        self.watch(self._draw, "detection", "interpretation", clear=self._clear)
+        self.watch(self._draw, "detection", "interpretation", "busy", clear=self._clear)
 
     def _draw(self) -> None:
         interpretation, detection = self.state.interpretation, self.state.detection
         if interpretation is not None and interpretation.measurements.detection is detection:
             self.line.markup = f'<div class="ew-verdict-line">{draw(interpretation)}</div>'
         else:
+            wait = f'<em class="ew-wait">{"measuring …" if self.state.busy else "no verdict"}</em>'
             who = where(detection) if detection is not None else '<span class="ew-who"><b>nothing shown</b></span>'
-            self.line.markup = f'<div class="ew-verdict-line">{who}<em>no verdict</em></div>'
+            self.line.markup = f'<div class="ew-verdict-line">{who}{wait}</div>'
 
     def _clear(self) -> None:
         self.line.markup = ""

@@ -24,10 +24,10 @@ def opened(visit, lab):
 def test_the_page_works_in_a_notebook(opened, tmp_path):
     page = opened.page
     page.click(".ew-card[data-key=Lya]")
-    opened.until("document.querySelector('.ew-line b').textContent.startsWith('Lyα')")
+    opened.until("document.querySelector('.ew-line b')?.textContent.startsWith('Lyα')")
     before = opened.text(".ew-z b"), opened.text(".ew-ew b")
     page.click(".ew-card[data-key=OII]")
-    opened.until("document.querySelector('.ew-line b').textContent.startsWith('[O II]')")
+    opened.until("document.querySelector('.ew-line b')?.textContent.startsWith('[O II]')")
     assert opened.text(".ew-z b") != before[0] and opened.text(".ew-ew b") != before[1]
     opened.until(
         "[...document.querySelectorAll('.ew-spectrum text.label')].some(e => e.textContent.startsWith('[O II]'))"

@@ -152,3 +152,41 @@ def test_observers_of_the_interpretation_see_the_matching_detection(state):
     state.observe(lambda change: seen.append((state.detection, change.new.measurements.detection)), "interpretation")
     state.position = 2
     assert seen and all(shown is measured for shown, measured in seen)
+
+
+def test_busy_is_said_while_measuring_and_never_stays(state, monkeypatch):
+    seen = []
+
+    def slow(detection, **options):
+        seen.append(state.busy)
+        raise ValueError("halfway")
+
+    monkeypatch.setattr(state_module, "measure", slow)
+    state.next()
+    assert seen == [True] and not state.busy
+
+
+def test_the_verdict_says_that_it_waits(explorer, monkeypatch):
+    said = []
+
+    def slow(detection, **options):
+        said.append(explorer.verdict.line.markup)
+        raise ValueError("halfway")
+
+    monkeypatch.setattr(state_module, "measure", slow)
+    explorer.state.next()
+    assert "measuring" in said[0] and "no verdict" in explorer.verdict.line.markup
+
+
+def test_busy_ends_only_when_the_verdict_is_there(state):
+    at_end = []
+    state.observe(lambda change: change.new or at_end.append(state.interpretation.measurements.detection), "busy")
+    state.next()
+    assert at_end == [state.detection]
+
+
+def test_a_new_aperture_does_not_veil_the_page(state, monkeypatch):
+    seen = []
+    state.observe(lambda change: seen.append(change.new), "busy")
+    state.choose(aperture=Aperture(2.0))
+    assert seen == []

@@ -1,27 +1,33 @@
 // The page itself: its style, its keys, and the address that leads back to what is shown.
 const KEYS = { n: "next", ArrowRight: "next", p: "previous", ArrowLeft: "previous" };
 
+// whether the element wants the key for itself
 function typing(target) {
-  if (target.isContentEditable) return true;
+  if (target.isContentEditable || target.closest("[role=slider]")) return true;
   return ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
 function render({ model, el }) {
   el.classList.add("ew-root-mark");
   let root = null;
+  let ended = false;
   // the page is the box around this widget, and is there only after both are drawn
   const find = () => {
     root = el.closest(".ew-page");
-    if (!root) return requestAnimationFrame(find);
+    if (!root) return ended ? null : requestAnimationFrame(find);
     root.tabIndex = 0;
     root.dataset.lmSuppressShortcuts = "true";
     root.addEventListener("keydown", key);
+    root.addEventListener("keydown", leave, true); // boxes keep their keys from rising
+    root.addEventListener("change", chosen);
+    busy();
     sizes.observe(root);
     // classes rather than :has(), which would be looked at again with every change of the page
     if (alone) {
       for (let box = root.parentElement; box && box !== document.body; box = box.parentElement) {
         box.classList.add("ew-around");
       }
+      root.focus({ preventScroll: true });
     }
     return null;
   };
@@ -33,6 +39,16 @@ function render({ model, el }) {
     if (!action) return;
     event.preventDefault();
     model.send({ pressed: action });
+  };
+  const leave = (event) => {
+    // the box sees the key first; then the page's own keys work again
+    if (typing(event.target) && (event.key === "Escape" || event.key === "Enter")) {
+      setTimeout(() => root.focus({ preventScroll: true }));
+    }
+  };
+  const busy = () => root?.classList.toggle("ew-busy", model.get("busy"));
+  const chosen = (event) => {
+    if (event.target.tagName === "SELECT") root.focus({ preventScroll: true });
   };
   let waiting = 0;
   const sizes = new ResizeObserver(() => {
@@ -56,10 +72,15 @@ function render({ model, el }) {
     model.on("change:query", address);
     address();
   }
+  model.on("change:busy", busy);
   find();
   return () => {
+    ended = true;
     sizes.disconnect();
     root?.removeEventListener("keydown", key);
+    root?.removeEventListener("keydown", leave, true);
+    root?.removeEventListener("change", chosen);
+    model.off("change:busy", busy);
   };
 }
 export default { render };
