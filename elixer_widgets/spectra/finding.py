@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage, stats
 
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra.blends import BLENDED, CORE, core, is_misfit, split
+from elixer_widgets.spectra.blends import BLENDED, CORE, CORE_SIGMA, core, is_misfit, split
 from elixer_widgets.spectra.fitting import (
     MIN_HALF_WINDOW,
     SIGMA_MAX,
@@ -17,7 +17,6 @@ from elixer_widgets.spectra.fitting import (
     LineFit,
     fit_line,
     fit_many,
-    without_lines,
 )
 from elixer_widgets.spectra.gaussians import ROOT_2PI, Samples, gather, linear_amplitudes
 from elixer_widgets.spectra.wavelengths import sky_mask
@@ -36,7 +35,7 @@ SKY_SNR = 1.6
 
 MAX_LINES = 40
 MAX_PASSES = 6
-MAX_SPLITS = 6
+REFIT_ROUNDS = 4
 
 
 def matched_filter(spectrum: Spectrum, width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +188,9 @@ def find_lines(
             centers = np.array([center for signal, center in candidates if (signal < 0) == absorption])
             fits = fit_many([rest], centers, np.zeros(centers.size, int), None, sigma_max, absorption)
             new += [each for each in fits if _is_real(each, min_snr)]
-        new = _distinct([core(rest, each) or each for each in new if not _is_leftover(each, found)])
+        new = _distinct(
+            [part for each in new if not _is_leftover(each, found) for part in _resolved(rest, each, sigma_max)]
+        )
         if not new:
             break
         found += new
@@ -198,7 +199,6 @@ def find_lines(
             break
     if not found:
         return []
-    found = _deblended(spectrum, found, sigma_max)
     if len(found) > 1:
         found = _refitted(spectrum, found, sigma_max)
     trials = number_of_trials(spectrum)
@@ -239,16 +239,17 @@ def _is_leftover(fit: LineFit, found: list[LineFit]) -> bool:
     )
 
 
-def _deblended(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> list[LineFit]:
-    """The lines, those that are two in one taken apart."""
-    out = list(lines)
-    for each in sorted(lines, key=lambda line: -line.snr)[:MAX_SPLITS]:
-        if any(line is each for line in out) and is_misfit(each) and CORE not in each.flags:
-            others = [line for line in out if line is not each]
-            pair = split(without_lines(spectrum, others), each, sigma_max)
-            if pair is not None:
-                out = [line for line in others if not _repeats(line, pair)] + list(pair)
-    return out
+def _resolved(rest: Spectrum, line: LineFit, sigma_max: float) -> list[LineFit]:
+    """A line that is no Gaussian as two lines or by its peak, if the data ask for it; else as it is."""
+    if not is_misfit(line):
+        return [line]
+    pair = split(rest, line, sigma_max)
+    if pair is not None and max(each.sigma for each in pair) < CORE_SIGMA:
+        return list(pair)
+    peak = core(rest, line)
+    if peak is not None:
+        return [peak]
+    return [line] if pair is None else list(pair)
 
 
 def _is_special(line: LineFit) -> bool:
@@ -256,29 +257,37 @@ def _is_special(line: LineFit) -> bool:
     return BLENDED in line.flags or CORE in line.flags
 
 
-def _repeats(line: LineFit, pair: tuple[LineFit, LineFit]) -> bool:
-    """Whether a line found in the rest of a single fit is one of the two lines."""
-    return any(
-        line.is_absorption == each.is_absorption and abs(line.center - each.center) < max(4.0, each.sigma)
-        for each in pair
-    )
-
-
 def _refitted(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> list[LineFit]:
-    """Every line fitted again with the others taken off; blends and peaks stay as they are."""
-    curves = _curves(lines, spectrum.wavelength)
-    total = curves.sum(axis=0)
+    """Every line fitted again with the others taken off; blends and peaks stay as they are.
+
+    Lines that share a window are fitted in turns until the turns have settled.
+    """
     flux = np.asarray(spectrum.flux)
-    out = [each for each in lines if _is_special(each)]
-    for absorption in (False, True):
-        rows = [i for i, each in enumerate(lines) if each.is_absorption == absorption and not _is_special(each)]
-        if rows:
-            spectra = [_with_flux(spectrum, flux - total + curves[i]) for i in rows]
-            centers = np.array([lines[i].center for i in rows])
-            inside = np.clip(centers, spectrum.wavelength[0], spectrum.wavelength[-1])
-            fits = fit_many(spectra, inside, np.arange(len(rows)), None, sigma_max, absorption)
-            out += [fit for fit in fits if np.isfinite(fit.flux)]
-    return out
+    now = list(lines)
+    pending = [i for i, each in enumerate(now) if not _is_special(each)]
+    for _ in range(REFIT_ROUNDS):
+        curves = _curves(now, spectrum.wavelength)
+        total = curves.sum(axis=0)
+        for absorption in (False, True):
+            rows = [i for i in pending if now[i].is_absorption == absorption]
+            if rows:
+                spectra = [_with_flux(spectrum, flux - total + curves[i]) for i in rows]
+                centers = np.array([now[i].center for i in rows])
+                inside = np.clip(centers, spectrum.wavelength[0], spectrum.wavelength[-1])
+                fits = fit_many(spectra, inside, np.arange(len(rows)), None, sigma_max, absorption)
+                for i, fit in zip(rows, fits, strict=True):
+                    if np.isfinite(fit.flux):
+                        now[i] = fit
+        pending = [i for i in pending if _shares_window(now[i], now)]
+        if not pending:
+            break
+    return now
+
+
+def _shares_window(line: LineFit, lines: list[LineFit]) -> bool:
+    """Whether the core of another line lies in the window in which this one is fitted."""
+    half = max(MIN_HALF_WINDOW, WINDOW_SIGMAS * line.sigma)
+    return any(other is not line and abs(other.center - line.center) < half + other.sigma for other in lines)
 
 
 def strongest_line(spectrum: Spectrum) -> LineFit | None:
