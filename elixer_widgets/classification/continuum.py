@@ -193,12 +193,13 @@ def _label(kind: str, survey: str, band: str) -> str:
 
 
 def _from_growth(growth: Growth, wavelength: float) -> ContinuumEstimate | None:
+    """The whole light of a point source, since the line flux, weighted by the fibers' shares, is a whole one too."""
     name = _label("aperture", growth.survey, growth.band)
     if growth.is_limit or not np.isfinite(growth.mag):
-        if not np.isfinite(growth.limit):
+        if not np.isfinite(growth.total_limit):
             return None
-        return from_magnitude(name, growth.limit, NAN, wavelength, growth.band, limit_sigma=2.0)
-    return from_magnitude(name, growth.mag, growth.mag_err, wavelength, growth.band, floor=APERTURE_FLOOR)
+        return from_magnitude(name, growth.total_limit, NAN, wavelength, growth.band, limit_sigma=2.0)
+    return from_magnitude(name, growth.total_mag, growth.mag_err, wavelength, growth.band, floor=APERTURE_FLOOR)
 
 
 def _from_source(source: SourceEllipse, wavelength: float) -> ContinuumEstimate | None:
