@@ -26,7 +26,7 @@ NOISE_BIAS = 1.5
 by the number of parameters of the line, 3, and the flux comes out too large by 3/2 / SNR² of itself. The flux is
 corrected for it: 6 % at S/N 5, 0.7 % at S/N 15."""
 
-CURVATURE = np.array([7.0, 15.0, 15.0])
+CURVATURE = np.array([4.0, 15.0, 15.0])
 """The covariance matrix is the first order in noise over signal; the scatter of simulated fits exceeds it by the factor
 √(1 + CURVATURE / SNR²) in flux, centre and width (measured at S/N 5 to 20, see docs/line_fits.md)."""
 
@@ -54,7 +54,7 @@ class Samples:
         wavelength = np.asarray(spectra[0].wavelength)
         return cls(wavelength, flux, np.where(good, error**-2.0, 0.0), weighted, np.gradient(wavelength))
 
-    @property
+    @cached_property
     def good(self) -> np.ndarray:
         """Boolean, shape (s, n)."""
         return self.ivar > 0
