@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -37,6 +38,15 @@ KEY_HINT = (
     "<span>keys <kbd>n</kbd> next <kbd>p</kbd> previous <kbd>l</kbd> Lyα <kbd>o</kbd> [O II] "
     "<kbd>a</kbd> automatic</span>"
 )
+
+
+def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
+    """A widget and all that it is made of: children, and the marks, axes and scales of plots."""
+    yield widget
+    below = [*getattr(widget, "children", ()), *getattr(widget, "marks", ()), *getattr(widget, "axes", ())]
+    below += getattr(widget, "scales", {}).values()
+    for each in below:
+        yield from parts_of(each)
 
 
 class PageFrame(anywidget.AnyWidget):
@@ -117,9 +127,19 @@ class Explorer(W.VBox):
         )  # fmt: skip
         super().__init__([self.frame, W.Box(parts).add_class("ew-grid")])
         self.add_class("ew-page")
+        self._parts = tuple(dict.fromkeys(parts_of(self)))
+        state.drawing = self._together
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
         state.observe(self._address, ["detection", "choices"])
         self._address()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Send all that panels change within at its end, so that the browser draws one page and not its pieces."""
+        with ExitStack() as held:
+            for part in self._parts:
+                held.enter_context(part.hold_sync())
+            yield
 
     def _address(self, _change: Any = None) -> None:
         detection, choices = self.state.detection, self.state.choices

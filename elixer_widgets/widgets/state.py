@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +73,9 @@ class ExplorerState(HasTraits):
     width : int
         Of the page as the browser shows it, in its pixels: how many letters find room depends on it.
 
+    drawing : callable
+        Gives a context in which panels may gather what they send to the browser, so that it draws once.
+
     Notes
     -----
     A page turn runs `measure` once. A change of identity or redshift runs only `interpret`. `detection` changes
@@ -97,6 +101,7 @@ class ExplorerState(HasTraits):
             raise DataError(f"{release.name}: there are no detections to show; give at least one detectid")
         self._measured: OrderedDict[int, Measurements] = OrderedDict()
         self._turning = False
+        self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
         super().__init__(release=release, detectids=ids)
 
     # ------------------------------------------------------------------------------------ what a person does
@@ -170,10 +175,12 @@ class ExplorerState(HasTraits):
             self.choices = Choices()
         finally:
             self._turning = False
-        self.message = ""
         detectid = self.detectids[self.position]
-        self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
-        self._measure()
+        # what is known already appears at once; what is not, piece by piece
+        with self.drawing() if detectid in self._measured else nullcontext():
+            self.message = ""
+            self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
+            self._measure()
 
     @observe("choices")
     def _decide(self, change: Any) -> None:
@@ -183,7 +190,8 @@ class ExplorerState(HasTraits):
         if self.measurements is None or not change.new.same_measurement(change.old):
             self._measure()
         else:
-            self._interpret()
+            with self.drawing():
+                self._interpret()
 
     def _read(self, detectid: int) -> Detection:
         """The detection; one measured before comes with what was read for it then."""
@@ -193,8 +201,10 @@ class ExplorerState(HasTraits):
     def _measure(self) -> None:
         detection, choices = self.detection, self.choices
         try:
-            self.measurements = None if detection is None else self._measured_as(detection, choices)
-            self._interpret()
+            found = None if detection is None else self._measured_as(detection, choices)
+            with self.drawing():
+                self.measurements = found
+                self._interpret()
         finally:
             self.busy = False
 
