@@ -2,6 +2,7 @@
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.doublets import DoubletFit, fit_doublet
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit, fit_line, fit_lines, forced_flux
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, line, observed_air, redshift_of
@@ -11,11 +12,13 @@ __all__ = [
     "IDENTITY_LINES",
     "LINES",
     "ContinuumEstimate",
+    "DoubletFit",
     "Line",
     "LineFit",
     "Spectrum",
     "air_to_vacuum",
     "find_lines",
+    "fit_doublet",
     "fit_line",
     "fit_lines",
     "forced_flux",
