@@ -466,7 +466,8 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
     width, width_err = _rest_width(line, combined.estimate, choice.redshift)
     lya, lya_err = _rest_width(line, combined.estimate, shifts["Lya"])
     oii, oii_err = _rest_width(line, combined.estimate, shifts["OII"] if shifts["OII"] > 0 else NAN)
-    broad = np.isfinite(line.sigma) and velocity_width(line, _lsf_sigma(spectrum)) > BROAD_FWHM
+    lsf_sigma = spectrum.lsf_sigma if np.isfinite(spectrum.lsf_sigma) else HETDEX_LSF_SIGMA
+    broad = np.isfinite(line.sigma) and velocity_width(line, lsf_sigma) > BROAD_FWHM
     return Interpretation(
         measurements=m,
         identity=choice.identity,
@@ -498,7 +499,3 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
         ),
         labels=("agn",) if broad and choice.identity in _AGN_LINES else (),
     )
-
-
-def _lsf_sigma(spectrum: Spectrum) -> float:
-    return spectrum.lsf_sigma if np.isfinite(spectrum.lsf_sigma) else HETDEX_LSF_SIGMA
