@@ -67,3 +67,13 @@ def test_narrow_continuum() -> None:
     dark = spectrum([(4500.0, 3.0, 40.0)], continuum=0.0, seed=None)
     limit = narrow_continuum(dark, fit_line(dark, 4500.0))
     assert limit.is_limit and limit.value == pytest.approx(2.0 * limit.error)
+
+
+@pytest.mark.parametrize(
+    ("slope", "magnitude"),
+    # speclite 1.0, filter sdss2010-g, of f_λ = 1e-17 (λ / 4700 Å)^slope
+    [(-3, 21.7206), (-2, 21.7316), (-1, 21.7350), (0, 21.7310), (1, 21.7197), (2, 21.7014)],
+)
+def test_g_agrees_with_speclite(slope: int, magnitude: float) -> None:
+    spectrum_ = Spectrum(GRID, (GRID / 4700.0) ** slope, np.full(GRID.size, 0.001))
+    assert g_magnitude(spectrum_).value == pytest.approx(magnitude, abs=0.002)
