@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import trapezoid
+from scipy.ndimage import median_filter
 
 from elixer_widgets.detection import NAN, Magnitude, Spectrum
 from elixer_widgets.spectra.fitting import LineFit
@@ -20,6 +21,12 @@ AB_ZERO = 48.60
 
 LIMIT_SIGMA = 2.0
 """A continuum below this many σ is given as a limit at this many σ."""
+
+SMOOTHING = 51
+"""Samples of the running median that stands for the continuum when the noise is examined."""
+
+MAX_LAG = 5
+"""Samples over which noise may be correlated: the fiber extraction and the line spread function reach so far."""
 
 G_EFFECTIVE = 4726.1
 """Å; effective wavelength of the g band in ELiXer."""
@@ -164,6 +171,35 @@ def g_magnitude(spectrum: Spectrum, depth: float = NAN) -> Magnitude:
     )
 
 
+def correlation_factor(spectrum: Spectrum, keep: np.ndarray) -> float:
+    """By how much the error of an average exceeds that for independent samples, 1 or more.
+
+    √(1 + 2 Σ ρ_k) over the lags k to MAX_LAG, with the autocorrelation ρ of the spectrum over its error after a
+    running median is taken off (Bartlett 1946). A sum that noise alone could make counts as 0.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        With errors.
+    keep : array of bool, shape (n,)
+        Samples to use.
+    """
+    values = np.asarray(spectrum.flux)[keep] / np.asarray(spectrum.error)[keep]
+    if values.size < 4 * SMOOTHING:
+        return 1.0
+    values = values - median_filter(values, SMOOTHING, mode="nearest")
+    spread = 1.4826 * float(np.median(np.abs(values)))
+    if not spread > 0:
+        return 1.0
+    values = np.clip(values / spread, -4.0, 4.0)  # a line or a cosmic ray is no noise
+    values = values - values.mean()
+    variance = float(np.mean(values**2))
+    lags = [float(np.mean(values[k:] * values[:-k])) / variance for k in range(1, MAX_LAG + 1)]
+    excess = 2.0 * sum(lags)
+    by_chance = 2.0 * np.sqrt(MAX_LAG / values.size)
+    return float(np.sqrt(1.0 + excess)) if excess > 2.0 * by_chance else 1.0
+
+
 def _band_average(spectrum: Spectrum, keep: np.ndarray) -> tuple[float, float]:
     """f_ν averaged over the g band, as flux density at its effective wavelength (1e-17 erg/s/cm²/Å), and its error.
 
@@ -181,6 +217,7 @@ def _band_average(spectrum: Spectrum, keep: np.ndarray) -> tuple[float, float]:
     flux = float(np.sum(kernel * spectrum.flux[keep]))
     if spectrum.has_error:
         error = float(np.sqrt(np.sum((kernel * np.asarray(spectrum.error)[keep]) ** 2)))
+        error *= correlation_factor(spectrum, keep)
     else:
         scatter = np.diff(np.asarray(spectrum.flux)[keep]) / np.sqrt(2.0)
         error = float(1.4826 * np.median(np.abs(scatter)) * np.sqrt(np.sum(kernel**2)))

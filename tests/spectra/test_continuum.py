@@ -77,3 +77,17 @@ def test_narrow_continuum() -> None:
 def test_g_agrees_with_speclite(slope: int, magnitude: float) -> None:
     spectrum_ = Spectrum(GRID, (GRID / 4700.0) ** slope, np.full(GRID.size, 0.001))
     assert g_magnitude(spectrum_).value == pytest.approx(magnitude, abs=0.002)
+
+
+def test_correlated_noise_widens_the_error() -> None:
+    """Noise smoothed over three samples: the error of g is its real scatter."""
+    rng = np.random.default_rng(12)
+    level = np.array([flux_density(22.5, each) for each in GRID])
+    values, errors = [], []
+    for _ in range(200):
+        white = rng.normal(0, 0.3, GRID.size + 2)
+        noise = (white[:-2] + white[1:-1] + white[2:]) / np.sqrt(3.0)
+        measured = g_magnitude(Spectrum(GRID, level + noise, np.full(GRID.size, 0.3)))
+        values.append(measured.value)
+        errors.append(measured.error)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
