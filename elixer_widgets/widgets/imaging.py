@@ -29,6 +29,9 @@ RADII = (0.4, 5.0)
 
 NEAREST_FIBERS = 20
 
+WORST_STEP = 0.75
+"""mag; steps of a growth curve with a larger error are not drawn."""
+
 
 def choose_cutouts(cutouts: tuple[Cutout, ...]) -> list[int]:
     """The numbers of the images to show: the deepest of each band first, then others, in order of wavelength."""
@@ -179,6 +182,8 @@ def tile(picture: str, cutout: Cutout, growth: Growth | None, shapes: str, key: 
 def growth_curve(growth: Growth | None) -> str:
     """Magnitude over radius as SVG, the adopted radius marked and the limit drawn as a line."""
     steps = [] if growth is None else [s for s in growth.steps if isfinite(s.mag) and isfinite(s.radius)]
+    # where the light is lost in the sky the magnitude runs off, and would flatten all that was measured
+    steps = [s for s in steps if not s.mag_err > WORST_STEP] or steps
     if growth is None or len(steps) < 2:
         return '<div class="ew-growth ew-none">no growth curve</div>'
     left, right, top, bottom = 34.0, 172.0, 22.0, 128.0

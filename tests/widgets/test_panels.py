@@ -407,3 +407,20 @@ def test_a_fault_stays_on_the_page_though_another_part_of_the_panel_is_drawn(exp
     explorer.state.position = 2
     assert "no axis" in explorer.spectrum._fault.markup
     monkeypatch.undo()
+
+
+def test_a_turn_to_a_known_detection_sends_each_widget_once(explorer, monkeypatch):
+    import ipywidgets as W
+
+    explorer.state.position = 2
+    explorer.state.position = 0
+    sent = []
+    monkeypatch.setattr(W.Widget, "_send", lambda self, message, buffers=None: sent.append(self.model_id))
+    explorer.state.position = 2
+    assert sent and len(sent) == len(set(sent))
+
+
+def test_a_growth_curve_is_not_flattened_by_steps_lost_in_the_sky():
+    growth = factories.make_measurements().growths[0]
+    lost = replace(growth.steps[-1], radius=3.0, mag=31.8, mag_err=9.0)
+    assert imaging.growth_curve(replace(growth, steps=(*growth.steps, lost))) == imaging.growth_curve(growth)
