@@ -11,7 +11,7 @@ from elixer_widgets.classification import consistency, scores, templates
 from elixer_widgets.classification.consistency import Member
 from elixer_widgets.detection import NAN, Spectrum
 from elixer_widgets.spectra.continuum import ContinuumEstimate, wide_continuum
-from elixer_widgets.spectra.fitting import LineFit, forced_flux
+from elixer_widgets.spectra.fitting import LineFit, forced_flux, without_lines
 from elixer_widgets.spectra.lines import (
     GALAXY_RATIOS,
     IDENTITY_LINES,
@@ -31,6 +31,9 @@ BROAD_FWHM = 1200.0
 
 FOUND_SNR = 3.5
 """Forced signal to noise from which a companion counts as found."""
+
+PUBLISHED_SNR = 3.0
+"""Least signal to noise of a companion in the published score, from formal errors."""
 
 LIMIT_SIGMA = 3.0
 MIN_REDSHIFT = -0.001
@@ -114,6 +117,7 @@ class _Place:
     wavelength: float
     sigma: float
     in_range: bool
+    formal_err: float = NAN
 
 
 def velocity_width(fit: LineFit, lsf_sigma: float) -> float:
@@ -220,26 +224,29 @@ def companions(
 
 
 def _measured(
-    spectrum: Spectrum, fit: LineFit, hypotheses: Sequence[tuple[Line, float]]
+    spectrum: Spectrum, fit: LineFit, hypotheses: Sequence[tuple[Line, float]], *, published: bool = False
 ) -> list[tuple[list[_Place], tuple[Companion, ...]]]:
-    """The companions of all hypotheses, from one vectorised forced fit."""
+    """The companions of all hypotheses, from one vectorised forced fit.
+
+    With `published`, the places get the formal errors too, which the published score rests on.
+    """
     broad = is_broad(fit, _lsf(spectrum))
     places = [_places(spectrum, fit, anchor, z) for anchor, z in hypotheses]
     covered = [place for group in places for place in group if place.in_range]
     fluxes: dict[int, tuple[float, float]] = {}
+    formal: dict[int, float] = {}
     if covered:
-        values, errors = forced_flux(
-            spectrum,
-            [place.wavelength for place in covered],
-            [place.sigma for place in covered],
-            subtract=(fit,),
-            inflate=True,
-        )
+        where = [place.wavelength for place in covered], [place.sigma for place in covered]
+        rest = without_lines(spectrum, (fit,))
+        values, errors = forced_flux(rest, *where, inflate=True)
         fluxes = {id(p): (float(v), float(e)) for p, v, e in zip(covered, values, errors, strict=True)}
+        if published:
+            _, errors = forced_flux(rest, *where)
+            formal = {id(p): float(e) for p, e in zip(covered, errors, strict=True)}
     out = []
     for (anchor, _), group in zip(hypotheses, places, strict=True):
         measured = tuple(_companion(p, *fluxes.get(id(p), (NAN, NAN)), fit, anchor, broad) for p in group)
-        out.append((group, measured))
+        out.append(([replace(p, formal_err=formal.get(id(p), NAN)) for p in group], measured))
     return out
 
 
@@ -298,9 +305,9 @@ def _published_score(
     found = [
         (each, place)
         for each, place in zip(measured, places, strict=True)
-        if each.status == "found" and not place.line.absorption
+        if each.flux > PUBLISHED_SNR * place.formal_err and not place.line.absorption
     ]
-    snr = np.array([each.snr for each, _ in found])
+    snr = np.array([each.flux / place.formal_err for each, place in found])
     sigma = np.array([place.sigma for _, place in found])
     flux = np.array([each.flux for each, _ in found])
     noise = np.interp([each.wavelength for each, _ in found], spectrum.wavelength, error)
@@ -318,7 +325,15 @@ def _published_score(
     on_peak = sum(any(abs(each.center - place.wavelength) <= 2.0 for each in lines) for _, place in found)
     total += scores.bonus(len(found)) + 3.0 * on_peak
     members = {
-        each.line: Member(each.flux, each.flux_err, 2.355 * place.sigma, 0.0, each.snr, float(value), place.line.rank)
+        each.line: Member(
+            each.flux,
+            place.formal_err,
+            2.355 * place.sigma,
+            0.0,
+            each.flux / place.formal_err,
+            float(value),
+            place.line.rank,
+        )
         for (each, place), value in zip(found, each_score, strict=True)
     }
     main_noise = float(np.interp(fit.center, spectrum.wavelength, error))
@@ -404,7 +419,9 @@ def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) 
     broad = is_broad(line_fit, _lsf(spectrum))
     wide = wide_continuum(spectrum, line_fit.center, lines)
     rated = []
-    for (anchor, z), (places, measured) in zip(hypotheses, _measured(spectrum, line_fit, hypotheses), strict=True):
+    for (anchor, z), (places, measured) in zip(
+        hypotheses, _measured(spectrum, line_fit, hypotheses, published=True), strict=True
+    ):
         score, parts = _published_score(spectrum, line_fit, anchor, z, measured, places, lines, wide)
         likelihood = _log_likelihood(line_fit, anchor, measured, broad)
         rated.append((max(score, 0.0), parts, likelihood, anchor, z, measured))
