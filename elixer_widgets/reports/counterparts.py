@@ -21,6 +21,7 @@ ROWS = (
     "Spec z",
     "Photo z",
     "Est LyA rest-EW",
+    "Est OII rest-EW",
     "mag",
     "P(LAE)/P(OII)",
 )
@@ -43,10 +44,12 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
         mag = thing.magnitudes[0]
     estimate, ratio = from_match(interpretation, match)
     line = interpretation.measurements.line
-    if estimate is None:
-        ew = "N/A"
-    else:
-        ew = width(*rest_width(line.flux, line.flux_err, estimate, redshift_as("Lya", line.center)))
+    widths = ["N/A", "N/A"]
+    if estimate is not None:
+        for number, identity in enumerate(("Lya", "OII")):
+            z = redshift_as(identity, line.center)
+            if finite(z) and z > 0:
+                widths[number] = width(*rest_width(line.flux, line.flux_err, estimate, z))
     return [
         name,
         f'{match.separation:.2f}"' if finite(match.separation) else "N/A",
@@ -54,7 +57,7 @@ def column(match: Match, interpretation: Interpretation) -> list[str]:
         f"{thing.ra:.6f}, {thing.dec:.6f}",
         f"{thing.spec_z:.4f} (circle)" if finite(thing.spec_z) else "N/A",
         photo,
-        ew,
+        *widths,
         "N/A" if mag is None else magnitude(mag),
         plae(ratio),
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from elixer_widgets.analysis import Interpretation
-from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.classification.posterior import LABELS, Evidence
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, wrap
 from elixer_widgets.reports.colors import GREY, ORANGE, SKY
@@ -25,6 +27,16 @@ def posterior_words(interpretation: Interpretation, room: int = 60) -> str:
             break
         said = more
     return said
+
+
+def strongest(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
+    """At most `most` pieces in their order; what does not fit is one piece with the sum, so that all still add up."""
+    if len(evidence) <= most:
+        return list(evidence)
+    ranked = sorted(evidence, key=lambda each: -abs(each.log_odds))
+    kept, rest = ranked[: max(most - 1, 0)], ranked[max(most - 1, 0) :]
+    together = Evidence("all else", sum(each.log_odds for each in rest), f"{len(rest)} smaller pieces together")
+    return [each for each in evidence if each in kept] + [together]
 
 
 def evidence_box(free_slot: int, columns: int) -> Box | None:
@@ -62,11 +74,12 @@ def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> N
     if below:
         words_left = box.left + 14
         room = int((box.right - words_left) / (7.5 * PIXELS_PER_POINT * 0.56))
-    step = (box.bottom - y) / len(interpretation.evidence)
     one = 17.0
+    shown = strongest(interpretation.evidence, 1 + int((box.bottom - y) / (one * (1 + int(below)) + 12.0)))
+    step = (box.bottom - y) / len(shown)
     zero: list[list[tuple[float, float]]] = []
     middle = bar.center[0]
-    for number, each in enumerate(interpretation.evidence):
+    for number, each in enumerate(shown):
         lines = wrap(each.words, room)
         fits = max(1, int(min(step, 62.0) / one) - int(below))
         if len(lines) > fits:
@@ -80,6 +93,6 @@ def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> N
         for row, line in enumerate(lines):
             at = y + one * (row + 1 if below else row)
             canvas.text(words_left, at, line, 7.5 if below else 8, color="#333333")
-        last = number == len(interpretation.evidence) - 1
+        last = number == len(shown) - 1
         y += 0.0 if last else min(step, 14 + one * (len(lines) + int(below)))
     canvas.lines(zero, GREY, 0.7)

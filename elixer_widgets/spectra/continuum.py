@@ -28,6 +28,9 @@ SMOOTHING = 51
 MAX_LAG = 5
 """Samples over which noise may be correlated: the fiber extraction and the line spread function reach so far."""
 
+NARROW_LINE = 10.0
+"""Å; σ below which an emission line is taken to stand on the continuum, not to be a part of it."""
+
 G_EFFECTIVE = 4726.1
 """Å; effective wavelength of the g band in ELiXer."""
 
@@ -133,16 +136,26 @@ def wide_continuum(
         Named "wide", band "g"; NaN if less than half of the band is covered.
     """
     place = wavelength if np.isfinite(wavelength) else G_EFFECTIVE
-    keep = spectrum.good & ~sky_mask(spectrum.wavelength)
-    for each in lines:
-        if np.isfinite(each.sigma):
-            keep = keep & (np.abs(spectrum.wavelength - each.center) > 3.0 * each.sigma)
-    f_nu, error = _band_average(spectrum, keep)
+    usable = spectrum.good & ~sky_mask(spectrum.wavelength)
+    f_nu, error = _band_average(spectrum, usable & _off_lines(spectrum, lines))
+    if not np.isfinite(f_nu):
+        # the broad bumps and troughs of a bright continuum are its own: without them little of the band is left
+        narrow = [each for each in lines if not each.is_absorption and each.sigma < NARROW_LINE]
+        f_nu, error = _band_average(spectrum, usable & _off_lines(spectrum, narrow))
     if not np.isfinite(f_nu):
         return ContinuumEstimate("wide", NAN, band="g", note="less than half of the g band is covered")
     # the average is in the units of a flux density at the effective wavelength; flat f_ν takes it to the line
     scale = (G_EFFECTIVE / place) ** 2
     return _estimate("wide", f_nu * scale, error * scale, place, "g", depth)
+
+
+def _off_lines(spectrum: Spectrum, lines: Sequence[LineFit]) -> np.ndarray:
+    """Boolean, shape (n,): samples farther than 3σ from every line."""
+    off = np.ones(spectrum.wavelength.size, dtype=bool)
+    for each in lines:
+        if np.isfinite(each.sigma):
+            off &= np.abs(spectrum.wavelength - each.center) > 3.0 * each.sigma
+    return off
 
 
 def g_magnitude(spectrum: Spectrum, depth: float = NAN) -> Magnitude:
