@@ -109,7 +109,7 @@ def main() -> int:
         if arguments.no_browser:
             return 0
         page = Path(__file__).with_name("bench_page.py")
-        return subprocess.call([sys.executable, str(page), "--release", str(release_path)])
+        return subprocess.call([sys.executable, str(page), str(release_path)])
 
 
 if __name__ == "__main__":
