@@ -23,7 +23,8 @@ def _flags(interpretation: Interpretation) -> str:
     names = "".join(
         f'<em class="ew-flag" title="{escape(flag.meaning)}">{escape(flag.name)}</em>' for flag in interpretation.flags
     )
-    return f'<span class="ew-flags"><small>flags</small><span>{names}</span></span>'
+    listed = escape("\n".join(f"{flag.name}: {flag.meaning}" for flag in interpretation.flags))
+    return f'<span class="ew-flags" title="{listed}"><small>flags</small><span>{names}</span></span>'
 
 
 def where(detection: Detection) -> str:
@@ -63,6 +64,7 @@ def draw(interpretation: Interpretation) -> str:
             "continuum",
             words.continuum(interpretation.continuum),
             "combined, 10⁻¹⁷ erg/s/cm²/Å at the line",
+            "ew-more",
         )
         + _flags(interpretation)
     )
