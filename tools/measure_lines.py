@@ -296,7 +296,7 @@ def main() -> None:
     page = [
         "# Line fits, line search and solutions: measured",
         "",
-        "Made by `tools/measure_lines.py`. Truth is known in all but the last section.",
+        "Made by `tools/measure_lines.py`. Truth is known in all sections but that on real fibers.",
         "",
         "## Fits: bias and coverage",
         "",

@@ -95,6 +95,8 @@ def split(spectrum: Spectrum, fit: LineFit, sigma_max: float) -> tuple[LineFit, 
             best = found
     assert best is not None
     chi2, p, hessian = best
+    if max(p[2], p[5]) > 0.95 * sigma_max:  # that is the continuum's shape, not a line
+        return None
     if single - chi2 < GAIN or abs(p[1] - p[4]) < SEPARATION * max(p[2], p[5]):
         return None
     diagonal = np.sqrt(np.maximum(np.diag(hessian), 1e-300))

@@ -291,14 +291,16 @@ def _shares_window(line: LineFit, lines: list[LineFit]) -> bool:
 
 
 def strongest_line(spectrum: Spectrum) -> LineFit | None:
-    """The emission line of largest signal to noise outside the strong sky lines; None if none is found.
+    """The emission line of largest signal to noise; None if no line is found.
 
-    Only where there is no emission at all is it an absorption line.
+    One in a strong sky line, or as broad as lines are looked for (which may be the shape of the continuum), is taken
+    only if there is no other; absorption only where there is no emission at all.
     """
     lines = find_lines(spectrum)
     for emission in (True, False):
         choice = [each for each in lines if each.is_absorption != emission]
-        clean = [each for each in choice if "in a strong sky line" not in each.flags]
+        doubtful = {"in a strong sky line", "width at the upper limit"}
+        clean = [each for each in choice if not doubtful & set(each.flags)]
         if clean or choice:
             return max(clean or choice, key=lambda line: line.snr)
     return None
