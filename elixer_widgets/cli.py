@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +21,6 @@ DONE, USAGE = 0, 2
 """Exit codes: all well; the command cannot be carried out. `bulk.local` has those of a run."""
 
 RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
-CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
-SIMULATED = "simulated_release"
 MERGED_NAME = "elixer_merged_cat.h5"
 RECOVERY_LIST = "elixer_recovery_list.dets"
 IMAGES = ("png", "jpg")
@@ -122,29 +119,6 @@ def read_detections(given: str) -> list[int]:
         bad = next(word for word in words if not word.isdigit())
         raise DataError(f"{where}: {bad!r} is not a detection number; write one number a line") from error
     return list(dict.fromkeys(numbers))
-
-
-def cache_folder() -> Path:
-    """Where things made once are kept: `$ELIXER_WIDGETS_CACHE`, else the user's cache folder."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
-
-
-def simulated_release() -> Path:
-    """The simulated release in the cache, made at the first call."""
-    kept = cache_folder() / SIMULATED
-    if not kept.is_dir():
-        from elixer_widgets.simulation import simulate_release
-
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        print(f"making a simulated release in {kept} (once, under a minute)", file=sys.stderr)
-        # moved into place when it is whole, so that an interrupted start leaves no half a release
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            simulate_release(Path(folder) / SIMULATED)
-            (Path(folder) / SIMULATED).rename(kept)
-    return kept
 
 
 def _release_path(given: str | None) -> Path:
@@ -261,9 +235,13 @@ def _merge_command(options: argparse.Namespace) -> int:
 
 
 def _explore_command(options: argparse.Namespace) -> int:
+    from elixer_widgets.simulation.kept import kept_release
     from elixer_widgets.widgets.dashboard import serve
 
-    path = Path(options.path).expanduser() if options.path else simulated_release()
+    if options.path:
+        path = Path(options.path).expanduser()
+    else:
+        path = kept_release(announce=lambda words: print(words, file=sys.stderr))
     serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid)
     return DONE
 

@@ -246,6 +246,7 @@ def test_explore_serves_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_explore_makes_a_simulated_release_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from elixer_widgets.simulation import kept
     from elixer_widgets.widgets import dashboard
 
     made: list[Path] = []
@@ -255,9 +256,9 @@ def test_explore_makes_a_simulated_release_once(monkeypatch: pytest.MonkeyPatch,
         path.mkdir()
 
     served: list[Path] = []
-    monkeypatch.setattr(simulation, "simulate_release", simulate)
+    monkeypatch.setattr(kept, "simulate_release", simulate)
     monkeypatch.setattr(dashboard, "serve", lambda path, **_: served.append(path))
-    monkeypatch.setenv(cli.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(kept.CACHE_VARIABLE, str(tmp_path / "cache"))
     for _ in range(2):
         assert cli.main(["explore"]) == 0
     assert len(made) == 1

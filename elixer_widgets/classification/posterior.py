@@ -452,5 +452,7 @@ def posterior(clues: Clues) -> Posterior:
     probabilities = _identity_probabilities(total)
     p = probabilities["Lya"]
     rest = sum(value for name, value in probabilities.items() if name != "Lya")
-    evidence.append(Evidence("limits of the model", float(np.log(p / rest)) - before, "nothing is certain"))
+    held_back = float(np.log(p / rest)) - before
+    words = "odds held back: the model itself may be wrong" if abs(held_back) >= 0.05 else "nothing held back"
+    evidence.append(Evidence("doubt about the model", held_back, words))
     return Posterior(probabilities, tuple(evidence))

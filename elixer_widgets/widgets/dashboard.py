@@ -61,17 +61,9 @@ def release_path() -> Path:
     for above in (here, *here.parents):
         if (above / SIMULATED).is_dir():
             return above / SIMULATED
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
-    kept = cache / SIMULATED
-    if not kept.is_dir():
-        from elixer_widgets.simulation import simulate_release
+    from elixer_widgets.simulation.kept import kept_release  # slow to import, and seldom needed
 
-        cache.mkdir(parents=True, exist_ok=True)
-        # moved into place when it is whole, so that an interrupted start leaves no half a release
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            simulate_release(Path(folder) / SIMULATED)
-            (Path(folder) / SIMULATED).rename(kept)
-    return kept
+    return kept_release()
 
 
 def _asked(query: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ def test_a_simulated_release_further_up_is_found(monkeypatch, tmp_path):
 
 
 def test_without_any_release_one_is_made_once(monkeypatch, tmp_path):
-    import elixer_widgets.simulation as simulation
+    from elixer_widgets.simulation import kept
 
     made = []
 
@@ -39,7 +39,8 @@ def test_without_any_release_one_is_made_once(monkeypatch, tmp_path):
         made.append(path)
         path.mkdir()
 
-    monkeypatch.setattr(simulation, "simulate_release", simulate, raising=False)
+    monkeypatch.setattr(kept, "simulate_release", simulate)
+    monkeypatch.delenv(kept.CACHE_VARIABLE, raising=False)
     monkeypatch.delenv(dashboard.RELEASE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
