@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 from astropy.io import fits
 
 from elixer_widgets.classification.solutions import solve
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra import find_lines, fit_line, main_line
+from elixer_widgets.spectra import find_lines, fit_line, main_line, strongest_line, vacuum_to_air
 from elixer_widgets.spectra.fitting import LineFit, fit_many
 from elixer_widgets.spectra.wavelengths import hetdex_grid
 
@@ -223,6 +224,70 @@ def _identification(folder: Path, spectra: dict[int, Spectrum]) -> list[str]:
     return [*out, f"False lines in its {noise} spectra of noise: {invented}."]
 
 
+def real_spectra(folder: Path) -> list[str]:
+    """Redshifts of real spectra from `solve` alone, and line fluxes against the SDSS pipeline."""
+    measured = pd.read_csv(folder / "sdss_measured_lines_dev.csv")
+    counts: dict[str, list[tuple[bool, bool]]] = {}
+    failures, ratios = [], []
+    with h5py.File(folder / "spectra_dev.h5") as store:
+        for name in store:
+            group = store[name]
+            facts = dict(group.attrs)
+            wave, flux, error = (group[key][:] for key in ("wave", "flux", "err"))
+            wave = vacuum_to_air(wave) if facts["wave_medium"] == "vacuum" else wave
+            keep = (wave > 3470.0) & (wave < 5540.0)
+            if keep.sum() < 50 or not facts["lines_in_3470_5540"]:
+                continue
+            spectrum = Spectrum(wave[keep], flux[keep], error[keep] if np.any(error > 0) else None)
+            truth = float(facts["truth_z"])
+            lines = find_lines(spectrum)
+            main = strongest_line(spectrum)
+            reason, right = "no line found", False
+            if main is not None:
+                main = main_line(spectrum, main.center, lines)
+                solutions = solve(spectrum, main, lines)
+                close = [each for each in solutions if abs(each.redshift - truth) < 0.005 * (1.0 + truth)]
+                best = max(solutions, key=lambda each: each.log_likelihood, default=None)
+                right = best is not None and best in close
+                said = f"{best.identity} z {best.redshift:.3f}" if best is not None else "nothing"
+                reason = f"{said} for the line at {main.center:.0f} Å; " + (
+                    f"{close[0].identity} {best.log_likelihood - close[0].log_likelihood:.1f} less likely"
+                    if close and best is not None
+                    else "no identity of this line gives the true z"
+                )
+            counts.setdefault(facts["truth_class"], []).append((main is not None, right))
+            if not right:
+                failures.append(f"| {name} | {facts['truth_class']} | {truth:.4f} | {reason} |")
+            for _, row in measured[measured.name == name].iterrows():
+                place = float(vacuum_to_air(row.obs_wave_vac))
+                sigma = row.sigma_kms / 299792.458 * place
+                if (
+                    spectrum.wavelength[0] + 15 < place < spectrum.wavelength[-1] - 15
+                    and row["area_1e-17cgs"] > 10 * row.area_err
+                ):
+                    fit = main_line(spectrum, place, lines)
+                    ratios.append((row.linename, fit.flux * 1e17 / row["area_1e-17cgs"], (fit.center - place) / sigma))
+    out = ["| class | n | a line found | z right by largest likelihood |", "|---|---|---|---|"]
+    for name, rows in counts.items():
+        found, right_ones = np.sum(np.array(rows), axis=0)
+        out.append(f"| {name} | {len(rows)} | {found} | {right_ones} |")
+    out += [
+        "",
+        "Fluxes and centres over those of the SDSS pipeline (its S/N > 10; its widths are in km/s at one redshift):",
+        "",
+    ]
+    out += ["| line | n | flux ratio: median, 16 to 84 % | centre, in its σ |", "|---|---|---|---|"]
+    table = pd.DataFrame(ratios, columns=["line", "ratio", "shift"])
+    for name, rows in table.groupby("line"):
+        if len(rows) >= 5:
+            low, middle, high = np.nanquantile(rows.ratio, [0.16, 0.5, 0.84])
+            out.append(
+                f"| {name} | {len(rows)} | {middle:.2f}, {low:.2f} to {high:.2f} | {np.nanmedian(rows['shift']):+.2f} |"
+            )
+    out += ["", "Where the largest likelihood of `solve` alone, without any prior, is wrong:", ""]
+    return [*out, "| spectrum | class | true z | what was said |", "|---|---|---|---|", *failures]
+
+
 def virus_fibers(path: Path) -> list[str]:
     """Lines 'found' in real sky-subtracted fibers, most of them empty: residuals, cosmic rays, and real sources."""
     data = fits.getdata(path).astype(float)
@@ -323,6 +388,8 @@ def main() -> None:
             "## Real VIRUS fibers",
             "",
         ]
+        page += real_spectra(arguments.reference / "real")
+        page += ["", "## Real VIRUS fibers", ""]
         fibers = sorted((arguments.reference / "real" / "virus_fibers").glob("Fe*.fits.gz"))
         page += virus_fibers(fibers[0])
     page += ["", "## Speed", "", *speed(), "", "Original: median seconds on one core of a similar machine.", ""]
