@@ -18,7 +18,7 @@ PARAMETERS = 5
 _DIAGONAL = np.arange(PARAMETERS)
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 MAX_STEPS = 40
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
 """A fit has converged when a step lowers χ² by less than this fraction."""
 
 NOISE_BIAS = 1.5
@@ -52,7 +52,10 @@ class Samples:
         weighted = np.array([each.has_error for each in spectra])
         error = np.where(good & weighted[:, None], np.array([each.error for each in spectra]), 1.0)
         wavelength = np.asarray(spectra[0].wavelength)
-        return cls(wavelength, flux, np.where(good, error**-2.0, 0.0), weighted, np.gradient(wavelength))
+        step = np.empty(wavelength.size)
+        step[1:-1] = 0.5 * (wavelength[2:] - wavelength[:-2])
+        step[0], step[-1] = wavelength[1] - wavelength[0], wavelength[-1] - wavelength[-2]
+        return cls(wavelength, flux, np.where(good, 1.0 / (error * error), 0.0), weighted, step)
 
     @cached_property
     def good(self) -> np.ndarray:
