@@ -305,7 +305,7 @@ def _published_score(
     found = [
         (each, place)
         for each, place in zip(measured, places, strict=True)
-        if each.flux > PUBLISHED_SNR * place.formal_err and not place.line.absorption
+        if 0.0 < PUBLISHED_SNR * place.formal_err < each.flux and not place.line.absorption
     ]
     snr = np.array([each.flux / place.formal_err for each, place in found])
     sigma = np.array([place.sigma for _, place in found])

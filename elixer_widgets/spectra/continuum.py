@@ -233,6 +233,8 @@ def _band_average(spectrum: Spectrum, keep: np.ndarray) -> tuple[float, float]:
         error *= correlation_factor(spectrum, keep)
     else:
         scatter = np.diff(np.asarray(spectrum.flux)[keep]) / np.sqrt(2.0)
+        if not scatter.size:
+            return NAN, NAN
         error = float(1.4826 * np.median(np.abs(scatter)) * np.sqrt(np.sum(kernel**2)))
     return flux, error
 
@@ -244,7 +246,7 @@ def _estimate(
     if not np.isfinite(value):
         return ContinuumEstimate(name, NAN, band=band, note="not covered")
     floor = flux_density(depth, wavelength) if np.isfinite(depth) else 0.0
-    if value < max(LIMIT_SIGMA * error, floor):
+    if not value > max(LIMIT_SIGMA * error, floor):
         limit = max(LIMIT_SIGMA * error, floor)
         return ContinuumEstimate(
             name, limit, error, True, LIMIT_SIGMA, ab_magnitude(limit, wavelength), NAN, band,

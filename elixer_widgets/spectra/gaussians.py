@@ -21,6 +21,9 @@ MAX_STEPS = 40
 TOLERANCE = 1e-5
 """A fit has converged when a step lowers χ² by less than this fraction."""
 
+LEAST_DAMPING = 1e-8
+"""Keeps the normal equations solvable where the samples do not determine all parameters."""
+
 NOISE_BIAS = 1.5
 """Least squares moves centre and width to where noise adds to the line, so that the maximised SNR² exceeds the true one
 by the number of parameters of the line, 3, and the flux comes out too large by 3/2 / SNR² of itself. The flux is
@@ -288,7 +291,7 @@ def _descend(
         hessian = np.where(better[:, None, None], trial_hessian, hessian)
         gradient = np.where(better[:, None], trial_gradient, gradient)
         chi2 = np.where(better, trial_chi2, chi2)
-        damping = np.where(better, damping * 0.1, damping * 10.0)
+        damping = np.where(better, np.maximum(damping * 0.1, LEAST_DAMPING), damping * 10.0)
         if done.all():
             break
         if rows.size > 16 and done.mean() > 0.3:  # go on with those that still move
@@ -330,7 +333,7 @@ def levenberg(
         if trial_chi2 <= chi2:
             gained = chi2 - trial_chi2
             p, chi2, hessian, gradient = trial, trial_chi2, trial_hessian, trial_gradient
-            damping *= 0.1
+            damping = max(damping * 0.1, LEAST_DAMPING)
             if gained <= TOLERANCE * chi2:
                 break
         else:
