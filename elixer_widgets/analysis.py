@@ -33,8 +33,8 @@ from elixer_widgets.imaging.counterparts import Match, find_matches
 from elixer_widgets.imaging.sources import SourceEllipse, find_sources
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
 from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_fibers
-from elixer_widgets.spectra.finding import find_lines
-from elixer_widgets.spectra.fitting import LineFit, fit_line
+from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
+from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
@@ -230,18 +230,16 @@ def _spectrum_of(detection: Detection, excluded: tuple[str, ...]) -> tuple[Spect
 
 
 def _main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -> tuple[LineFit, str]:
-    """The line at `wavelength`, else the strongest emission line found outside the strong sky lines."""
+    """The line at `wavelength`, else the strongest that was found."""
     if np.isfinite(wavelength):
         try:
-            return fit_line(spectrum, wavelength), ""
+            return main_line(spectrum, wavelength, lines), ""
         except DataError as error:
             return _no_line(wavelength, "could not be fitted"), str(error)
-    emission = [each for each in lines if not each.is_absorption]
-    clean = [each for each in emission if "in a strong sky line" not in each.flags]
-    choice = clean or emission or list(lines)
-    if not choice:
+    found = strongest_line(spectrum, lines)
+    if found is None:
         return _no_line(NAN, "no line was found"), "no line was found in the spectrum"
-    return max(choice, key=lambda each: each.snr), ""
+    return found, ""
 
 
 def _in_fibers(detection: Detection, line: LineFit, excluded: tuple[str, ...]) -> tuple[tuple[FiberFlux, ...], str]:

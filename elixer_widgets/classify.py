@@ -24,6 +24,7 @@ from elixer_widgets.classification.solutions import Companion, Solution
 from elixer_widgets.detection import DataError, Detection, Spectrum
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import LINES
+from elixer_widgets.spectra.wavelengths import GRID_STEP
 
 __all__ = ["plae_poii", "solution_finder"]
 
@@ -117,7 +118,7 @@ def solution_finder(
     waves : array-like, shape (n,)
         Å in air.
     flux, flux_err : array-like, shape (n,)
-        1e-17 erg/s/cm²/Å.
+        1e-17 erg/s/cm² per 2 Å sample, as in ELiXer's interface and in the detection files.
     line_wave : float, optional
         Å in air of the main line; the strongest one found by default.
 
@@ -131,7 +132,8 @@ def solution_finder(
         aborption. "aborption" is spelt as in ELiXer. Fluxes are in erg/s/cm², continua in 1e-17
         erg/s/cm²/Å. Unknown values are NaN.
     """
-    spectrum = Spectrum(np.asarray(waves), np.asarray(flux), None if flux_err is None else np.asarray(flux_err))
+    error = None if flux_err is None else np.asarray(flux_err, dtype=float) / GRID_STEP
+    spectrum = Spectrum(np.asarray(waves), np.asarray(flux, dtype=float) / GRID_STEP, error)
     place = float("nan") if line_wave is None else float(line_wave)
     measurements = measure(Detection.from_spectrum(spectrum, place))
     meaning = interpret(measurements)

@@ -57,7 +57,7 @@ def test_solution_finder() -> None:
     flux = np.random.default_rng(1).normal(0.05, 0.1, grid.size)
     for center, area in ((4100.0, 20.0), (5346.7, 8.0), (5454.0, 8.0), (5506.7, 24.0)):
         flux += area / (2.6 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - center) / 2.6) ** 2)
-    answer = classify.solution_finder(grid, flux, np.full(grid.size, 0.1), 4100.0)
+    answer = classify.solution_finder(grid, 2.0 * flux, np.full(grid.size, 0.2), 4100.0)
     assert set(answer) == {"primary_wave", "eqw_obs", "plae_poii", "emission_lines", "solutions"}
     best = answer["solutions"][0]
     assert best["z"] == pytest.approx(0.0998, abs=0.0005)
@@ -75,4 +75,6 @@ def test_solution_finder_finds_the_line_itself() -> None:
     grid = np.arange(3470.0, 5541.0, 2.0)
     flux = np.random.default_rng(1).normal(0.02, 0.1, grid.size)
     flux += 20.0 / (2.6 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - 4700.0) / 2.6) ** 2)
-    assert classify.solution_finder(grid, flux, np.full(grid.size, 0.1))["primary_wave"] == pytest.approx(4700.0, abs=1)
+    assert classify.solution_finder(grid, 2.0 * flux, np.full(grid.size, 0.2))["primary_wave"] == pytest.approx(
+        4700.0, abs=1
+    )

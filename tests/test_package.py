@@ -40,7 +40,7 @@ def test_an_unknown_name_is_an_attribute_error():
         ("import elixer_widgets", {"numpy", "astropy", "ipywidgets", "matplotlib"}),
         (
             "import elixer_widgets as ew; ew.measure, ew.interpret, ew.open_release",
-            {"ipywidgets", "bqplot", "matplotlib"},
+            {"ipywidgets", "bqplot"},
         ),
         ("import elixer_widgets as ew; ew.write_report, ew.write_catalog", {"ipywidgets", "bqplot"}),
         ("import elixer_widgets as ew; ew.simulate_release", {"ipywidgets", "bqplot"}),

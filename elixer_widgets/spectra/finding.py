@@ -290,13 +290,15 @@ def _shares_window(line: LineFit, lines: list[LineFit]) -> bool:
     return any(other is not line and abs(other.center - line.center) < half + other.sigma for other in lines)
 
 
-def strongest_line(spectrum: Spectrum) -> LineFit | None:
+def strongest_line(spectrum: Spectrum, lines: Sequence[LineFit] | None = None) -> LineFit | None:
     """The emission line of largest signal to noise; None if no line is found.
 
     One in a strong sky line, or as broad as lines are looked for (which may be the shape of the continuum), is taken
-    only if there is no other; absorption only where there is no emission at all.
+    only if there is no other; absorption only where there is no emission at all. `lines` is what `find_lines` found,
+    if that is known already.
     """
-    lines = find_lines(spectrum)
+    if lines is None:
+        lines = find_lines(spectrum)
     for emission in (True, False):
         choice = [each for each in lines if each.is_absorption != emission]
         doubtful = {"in a strong sky line", "width at the upper limit"}
