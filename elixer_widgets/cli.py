@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elixer_widgets._errors import DataError
 from elixer_widgets._version import __version__
-from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
     from elixer_widgets.bulk.local import Output, Summary

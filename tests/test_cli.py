@@ -256,7 +256,7 @@ def test_explore_makes_a_simulated_release_once(monkeypatch: pytest.MonkeyPatch,
         path.mkdir()
 
     served: list[Path] = []
-    monkeypatch.setattr(kept, "simulate_release", simulate)
+    monkeypatch.setattr("elixer_widgets.simulation.release.simulate_release", simulate)
     monkeypatch.setattr(dashboard, "serve", lambda path, **_: served.append(path))
     monkeypatch.setenv(kept.CACHE_VARIABLE, str(tmp_path / "cache"))
     for _ in range(2):

@@ -25,6 +25,20 @@ Fluxes carry the selection of a real search: positions are where light and noise
 the pipeline's cut are left out, so faint fluxes are a little too high on average.
 """
 
-from elixer_widgets.simulation.release import simulate_release
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elixer_widgets.simulation.release import simulate_release
 
 __all__ = ["simulate_release"]
+
+
+def __getattr__(name: str) -> Any:
+    # loaded at first use: to know where the kept release lies needs nothing of what makes one
+    if name == "simulate_release":
+        from elixer_widgets.simulation.release import simulate_release
+
+        return simulate_release
+    raise AttributeError(f"module 'elixer_widgets.simulation' has no attribute {name!r}")

@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from elixer_widgets.simulation.release import simulate_release
-
 CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
 """The environment variable that names another cache folder."""
 
@@ -39,6 +37,8 @@ def kept_release(announce: Callable[[str], object] | None = None) -> Path:
     """
     kept = cache_folder() / SIMULATED
     if not kept.is_dir():
+        from elixer_widgets.simulation.release import simulate_release  # slow to import, and only needed once
+
         kept.parent.mkdir(parents=True, exist_ok=True)
         if announce is not None:
             announce(f"making a simulated release in {kept} (once, under a minute)")

@@ -22,7 +22,7 @@ from urllib.error import URLError
 from urllib.parse import parse_qs, urlencode
 from urllib.request import urlopen
 
-from elixer_widgets.detection import DataError
+from elixer_widgets._errors import DataError
 
 if TYPE_CHECKING:
     import ipywidgets as W

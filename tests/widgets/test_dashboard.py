@@ -39,7 +39,7 @@ def test_without_any_release_one_is_made_once(monkeypatch, tmp_path):
         made.append(path)
         path.mkdir()
 
-    monkeypatch.setattr(kept, "simulate_release", simulate)
+    monkeypatch.setattr("elixer_widgets.simulation.release.simulate_release", simulate)
     monkeypatch.delenv(kept.CACHE_VARIABLE, raising=False)
     monkeypatch.delenv(dashboard.RELEASE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
