@@ -339,7 +339,7 @@ def _companion_words(solutions: Sequence[Solution]) -> str:
         return "no companion lines to be expected in the spectrum"
     for solution in sorted(listed, key=lambda each: -each.log_likelihood):
         found = [each.label for each in solution.companions if each.status == "found"]
-        if found and solution.log_likelihood > 1.0:
+        if found and solution.log_likelihood > 0.0:
             return f"{', '.join(found[:3])} found where {LABELS[solution.identity]} has them"
     oii = next((each for each in listed if each.identity == "OII"), None)
     if oii is not None:
