@@ -1,1 +1,1 @@
-"""."""
+"""Votes, queues and the agreement between inspectors: nothing here yet."""
