@@ -10,7 +10,7 @@ from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
 from elixer_widgets.reports.derived import measured_spectrum
-from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.fitting import LineFit, blended_model
 
 HALF_WINDOW = 45.6
 """Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""
@@ -71,7 +71,7 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
     canvas.dots(panel.x(wave), panel.y(flux), BLUE, 20, clip=panel.box)
     if is_drawable(line):
         fine = np.arange(xlim[0], xlim[1], 0.2)
-        panel.curve(fine, line.model(fine), BLACK, 1.8, alpha=0.75)
+        panel.curve(fine, blended_model(line, measurements.lines, fine), BLACK, 1.8, alpha=0.75)
     panel.frame(nice_ticks(*xlim, 5), nice_ticks(*panel.ylim, 5))
     canvas.text(panel.box.left, panel.box.top - 14, FLUX_UNIT, 8)
     note = "" if spectrum.has_error else "no errors came with this spectrum"

@@ -263,6 +263,29 @@ def without_lines(spectrum: Spectrum, lines: Sequence[LineFit]) -> Spectrum:
     return Spectrum(spectrum.wavelength, flux, spectrum.error, spectrum.lsf_sigma, spectrum.aperture_correction)
 
 
+def blended_model(line: LineFit, lines: Sequence[LineFit], wavelength: np.ndarray) -> np.ndarray:
+    """A fitted line on its continuum together with the others of the spectrum, which were taken off before the fit.
+
+    Parameters
+    ----------
+    line : LineFit
+    lines : sequence of LineFit
+        What was found in the spectrum; the one at `line`'s own place counts as `line`.
+    wavelength : array
+        Å in air.
+
+    Returns
+    -------
+    array
+        1e-17 erg/s/cm²/Å, to be laid over the data.
+    """
+    model = line.model(wavelength)
+    for each in lines:
+        if np.isfinite(each.flux) and abs(each.center - line.center) > max(2.0, 0.5 * min(each.sigma, line.sigma)):
+            model = model + each.profile(wavelength)
+    return model
+
+
 def _half_window(sigma: np.ndarray, window: float | None) -> np.ndarray:
     if window is not None:
         return np.full(np.shape(sigma), float(window))

@@ -10,7 +10,7 @@ import numpy as np
 
 from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.fitting import LineFit, blended_model
 from elixer_widgets.spectra.wavelengths import SKY_LINES
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
@@ -307,12 +307,13 @@ class LineFitPanel(Panel):
     def _draw_curves(self, measurements: Measurements) -> None:
         line = measurements.line
         low, high = fit_window(line)
-        part = measurements.detection.spectrum.window(low, high)
+        part = (measurements.spectrum or measurements.detection.spectrum).window(low, high)
         x, flux = np.asarray(part.wavelength), np.where(part.good, part.flux, np.nan)
         error = np.where(part.good, np.asarray(part.error), np.nan)
         fine = np.linspace(low, high, 241)
-        model = line.model(fine)
-        noise = error if part.has_error else np.full(x.shape, np.nanstd(flux - line.model(x)))
+        model = blended_model(line, measurements.lines, fine)
+        rest = flux - blended_model(line, measurements.lines, x)
+        noise = error if part.has_error else np.full(x.shape, np.nanstd(rest))
         reach = np.nan_to_num(noise, nan=0.0)
         everything = np.concatenate([flux - reach, flux + reach, model, [0.0]])
         bottom, top = float(np.nanmin(everything)), float(np.nanmax(everything))
@@ -327,7 +328,7 @@ class LineFitPanel(Panel):
             (self.flux, steps(x, flux)),
             (self.model, (fine, model)),
             (self.zero, (np.array([low, high]), np.zeros(2))),
-            (self.rest, steps(x, np.clip((flux - line.model(x)) / noise, -4.4, 4.4))),
+            (self.rest, steps(x, np.clip(rest / noise, -4.4, 4.4))),
             (self.rest_zero, (np.array([low, high]), np.zeros(2))),
         )
         for mark, (xs, ys) in curves:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from elixer_widgets.detection import DataError, Spectrum
-from elixer_widgets.spectra import fit_line, fit_lines, forced_flux
+from elixer_widgets.spectra import LineFit, fit_line, fit_lines, forced_flux
+from elixer_widgets.spectra.fitting import blended_model
 from tests.spectra.synthetic import LSF, flux_for, gaussian, spectrum
 
 
@@ -140,3 +141,17 @@ def test_model_peaks_at_amplitude() -> None:
     assert fit.model(np.array([4500.0]))[0] - fit.continuum == pytest.approx(
         gaussian(np.array([4500.0]), 4500.0, 3.0, 40.0)[0], rel=0.01
     )
+
+
+def test_the_drawn_model_holds_the_neighbours_that_were_taken_off() -> None:
+    """Two noiseless lines 25 Å apart: the curve over the data is their sum on one continuum."""
+    wave = np.arange(4400.0, 4601.0, 2.0)
+    first = LineFit(4500.0, 4.0, 3e-16, 0.5, 30.0, 1.0)
+    second = LineFit(4525.0, 3.0, 1e-16, 0.7, 10.0, 1.0)
+    truth = (
+        0.5
+        + 30.0 / (4.0 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((wave - 4500.0) / 4.0) ** 2)
+        + 10.0 / (3.0 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((wave - 4525.0) / 3.0) ** 2)
+    )
+    again = LineFit(4500.3, 4.1, 3.1e-16, 0.5, 30.0, 1.0)  # the search's own fit of the first
+    assert np.allclose(blended_model(first, [again, second], wave), truth)
