@@ -15,6 +15,11 @@ from elixer_widgets._errors import NAN, DataError
 from elixer_widgets._sections import find_plane, read_section
 
 
+def magnitude_decimals(error: float) -> int:
+    """How many decimals a magnitude is written with: two, or three where the error would read 0.00."""
+    return 3 if error < 0.005 else 2
+
+
 @dataclass(frozen=True)
 class Magnitude:
     """An AB magnitude; with `is_limit` the source is fainter than `value` (`limit_sigma` says at how many σ)."""
@@ -32,7 +37,9 @@ class Magnitude:
         if self.is_limit:
             sigma = f" ({self.limit_sigma:g}σ)" if np.isfinite(self.limit_sigma) else ""
             return f"{self.band} > {self.value:.2f}{sigma}"
-        return f"{self.band} {self.value:.2f}" + (f" ± {self.error:.2f}" if np.isfinite(self.error) else "")
+        digits = magnitude_decimals(self.error)
+        error = f" ± {self.error:.{digits}f}" if np.isfinite(self.error) else ""
+        return f"{self.band} {self.value:.{digits}f}{error}"
 
 
 def parse_magnitude(band: str, value: float | tuple[float, float] | str) -> Magnitude:

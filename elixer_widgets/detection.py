@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from elixer_widgets._errors import NAN, DataError
-from elixer_widgets._images import CatalogObject, Cutout, Imaging, Magnitude, parse_magnitude
+from elixer_widgets._images import CatalogObject, Cutout, Imaging, Magnitude, magnitude_decimals, parse_magnitude
 
 __all__ = [
     "NAN",
@@ -32,6 +32,7 @@ __all__ = [
     "PipelineLine",
     "Shot",
     "Spectrum",
+    "magnitude_decimals",
 ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elixer_widgets.analysis import Interpretation
-from elixer_widgets.detection import Cutout, Fiber
+from elixer_widgets.detection import Cutout, Fiber, magnitude_decimals
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.reports import layout
@@ -150,7 +150,9 @@ def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
     if growth.is_limit and np.isfinite(growth.limit):
         first = f"> {growth.limit:.1f} (2σ)"
     elif np.isfinite(growth.mag):
-        first = f"m {growth.mag:.2f}" + (f"±{growth.mag_err:.2f}" if np.isfinite(growth.mag_err) else "")
+        digits = magnitude_decimals(growth.mag_err)
+        error = f"±{growth.mag_err:.{digits}f}" if np.isfinite(growth.mag_err) else ""
+        first = f"m {growth.mag:.{digits}f}{error}"
     else:
         first = "not measured"
     if np.isfinite(growth.radius):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import floor, isfinite, log10
 
 from elixer_widgets.classification.plae import PlaeRatio
+from elixer_widgets.detection import magnitude_decimals
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 
@@ -74,7 +75,7 @@ def aperture_magnitude(growth: Growth) -> str:
     """The aperture's magnitude, or its limit written as one."""
     if growth.is_limit or not isfinite(growth.mag):
         return f"> {growth.limit:.2f} (2σ)" if isfinite(growth.limit) else "not measured"
-    return with_error(growth.mag, growth.mag_err)
+    return with_error(growth.mag, growth.mag_err, magnitude_decimals(growth.mag_err))
 
 
 def continuum(estimate: ContinuumEstimate) -> str:
