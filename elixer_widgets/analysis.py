@@ -31,7 +31,13 @@ from elixer_widgets.detection import NAN, Cutout, DataError, Detection, Imaging,
 from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aperture
 from elixer_widgets.imaging.counterparts import Match, find_matches
 from elixer_widgets.imaging.sources import SourceEllipse, find_sources
-from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.continuum import (
+    ContinuumEstimate,
+    g_magnitude,
+    narrow_continuum,
+    rest_width,
+    wide_continuum,
+)
 from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_fibers
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit
@@ -362,13 +368,8 @@ def measure(
 def _rest_width(line: LineFit, continuum: ContinuumEstimate, redshift: float) -> tuple[float, float]:
     """Rest-frame equivalent width and error in Å; a lower limit, without error, if the continuum is a
     limit."""
-    if not (np.isfinite(redshift) and continuum.value > 0 and np.isfinite(line.flux)):
-        return NAN, NAN
-    width = line.flux * 1e17 / continuum.value / (1.0 + redshift)
-    if continuum.is_limit:
-        return width, NAN
-    relative = np.hypot(line.flux_err / line.flux, continuum.error / continuum.value)
-    return width, float(abs(width) * relative)
+    width, error, is_limit = rest_width(line.flux, line.flux_err, continuum, redshift)
+    return width, NAN if is_limit else error
 
 
 def _ratio(line: LineFit, continuum: ContinuumEstimate) -> PlaeRatio:

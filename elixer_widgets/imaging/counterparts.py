@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from elixer_widgets import _sky
 from elixer_widgets.detection import NAN, CatalogObject, DataError, Imaging, Magnitude
 
 # Which band stands for an object's brightness: g first, since HETDEX spectra lie in it, then what is nearest to it.
@@ -48,10 +49,8 @@ SAME_OBJECT = 0.5
 
 
 def separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
-    """True angle between two positions in degrees, in arcsec (haversine, exact at small and large angles)."""
-    a1, d1, a2, d2 = np.radians((ra1, dec1, ra2, dec2))
-    half = np.sin((d2 - d1) / 2) ** 2 + np.cos(d1) * np.cos(d2) * np.sin((a2 - a1) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(min(1.0, np.sqrt(half)))) * 3600.0)
+    """True angle between two positions in degrees, in arcsec."""
+    return float(_sky.separation(ra1, dec1, np.asarray(ra2), np.asarray(dec2)))
 
 
 def number_counts(mag: float) -> float:

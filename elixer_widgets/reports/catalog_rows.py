@@ -22,7 +22,6 @@ from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wavelength_grid
 from elixer_widgets.reports.derived import (
-    CGS,
     aperture_correction,
     best_solution,
     clipped_plae,
@@ -30,10 +29,9 @@ from elixer_widgets.reports.derived import (
     from_match,
     measured_spectrum,
     redshift_as,
-    rest_width,
     sourced,
 )
-from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate, rest_width
 from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
 
 LIGHT_KMS = 299792.458  # exact

@@ -10,8 +10,9 @@ from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, Panel, wrap
 from elixer_widgets.reports.colors import GREEN, GREY, TARGET_COLORS, VERMILLION, identity_color
-from elixer_widgets.reports.derived import from_match, redshift_as, rest_width
+from elixer_widgets.reports.derived import from_match, redshift_as
 from elixer_widgets.reports.wording import chance, finite, magnitude, plae, shorten, width
+from elixer_widgets.spectra.continuum import rest_width
 
 ROWS = (
     "Catalogue",

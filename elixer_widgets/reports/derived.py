@@ -13,9 +13,6 @@ from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 
-CGS = 1e-17
-"""erg/s/cm²/Å in one unit of flux density."""
-
 PLAE_RANGE = (0.001, 1000.0)
 """Where P(LAE)/P(OII) is clipped when shown or stored, as in ELiXer."""
 
@@ -31,34 +28,6 @@ def redshift_as(identity: str, wavelength: float) -> float:
     if not math.isfinite(wavelength):
         return math.nan
     return float(redshift_of(wavelength, IDENTITY_LINES[identity]))
-
-
-def rest_width(
-    flux: float, flux_err: float, continuum: ContinuumEstimate, redshift: float
-) -> tuple[float, float, bool]:
-    """Rest-frame equivalent width, flux / continuum / (1 + z).
-
-    Parameters
-    ----------
-    flux, flux_err : float
-        erg/s/cm².
-    continuum : ContinuumEstimate
-    redshift : float
-
-    Returns
-    -------
-    (width, error, is_lower_limit) : (float, float, bool)
-        Å. NaN where the continuum is not positive: the width has no value then. A lower limit has only the line's
-        part of the error.
-    """
-    if not continuum.value > 0 or not math.isfinite(flux) or not redshift > -1:
-        return math.nan, math.nan, False
-    width = flux / (continuum.value * CGS) / (1.0 + redshift)
-    relative = [flux_err / flux if flux else math.nan]
-    if not continuum.is_limit:
-        relative.append(continuum.error / continuum.value)
-    error = abs(width) * math.sqrt(sum(r * r for r in relative))
-    return width, error, continuum.is_limit
 
 
 def sourced(

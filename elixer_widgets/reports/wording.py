@@ -9,16 +9,14 @@ from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.detection import Detection, Magnitude
 from elixer_widgets.reports.derived import (
-    CGS,
     PLAE_RANGE,
     aperture_correction,
     best_solution,
     clipped_plae,
     redshift_as,
-    rest_width,
     sourced,
 )
-from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate, rest_width
 
 NOT_MEASURED = "not measured"
 WORST_SEEING = 3.0  # arcsec, above it the report marks the value

@@ -19,6 +19,9 @@ SPEED_OF_LIGHT = 2.99792458e18
 AB_ZERO = 48.60
 """AB magnitude = -2.5 log10(f_ν / (erg/s/cm²/Hz)) - 48.60 (Oke & Gunn 1983, ApJ 266, 713)."""
 
+CGS = 1e-17
+"""erg/s/cm²/Å in one unit of flux density."""
+
 LIMIT_SIGMA = 2.0
 """A continuum below this many σ is given as a limit at this many σ."""
 
@@ -88,6 +91,34 @@ def ab_magnitude(flux_density: float, wavelength: float) -> float:
 def flux_density(magnitude: float, wavelength: float) -> float:
     """Flux density (1e-17 erg/s/cm²/Å) at a wavelength (Å) of an AB magnitude."""
     return float(10.0 ** (-0.4 * (magnitude + AB_ZERO)) * SPEED_OF_LIGHT / wavelength**2 * 1e17)
+
+
+def rest_width(
+    flux: float, flux_err: float, continuum: ContinuumEstimate, redshift: float
+) -> tuple[float, float, bool]:
+    """Rest-frame equivalent width, flux / continuum / (1 + z).
+
+    Parameters
+    ----------
+    flux, flux_err : float
+        erg/s/cm².
+    continuum : ContinuumEstimate
+    redshift : float
+
+    Returns
+    -------
+    (width, error, is_lower_limit) : (float, float, bool)
+        Å. NaN where the continuum is not positive: the width has no value then. A lower limit has only the line's
+        part of the error.
+    """
+    if not continuum.value > 0 or not np.isfinite(flux) or not redshift > -1:
+        return NAN, NAN, False
+    width = flux / (continuum.value * CGS) / (1.0 + redshift)
+    relative = [flux_err / flux if flux else NAN]
+    if not continuum.is_limit:
+        relative.append(continuum.error / continuum.value)
+    error = float(abs(width) * np.sqrt(sum(r * r for r in relative)))
+    return width, error, continuum.is_limit
 
 
 def g_response(wavelength: np.ndarray) -> np.ndarray:

@@ -17,9 +17,8 @@ from elixer_widgets.reports.derived import (
     from_aperture,
     from_match,
     redshift_as,
-    rest_width,
 )
-from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.continuum import ContinuumEstimate, rest_width
 from tests.factories import FakeSource, make_detection, make_interpretation
 
 
