@@ -26,6 +26,7 @@ __all__ = [
     "DetectionSource",
     "Fiber",
     "FiberCutout",
+    "FiberField",
     "FiberImages",
     "Imaging",
     "Magnitude",
@@ -269,6 +270,34 @@ class FiberImages:
     reason: str = ""
 
 
+def _none() -> np.ndarray:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True, eq=False)
+class FiberField:
+    """Every fiber of an observation around a position, of a detection or not.
+
+    `ra`, `dec` (n,) in degrees; `exposure` (n,) 1 to 3; `wavelength` (m,) in Å, air; `flux`, `error` (n, m) as each
+    fiber received it, 1e-17 erg/s/cm²/Å, error 0 where masked; `reason` says why there is none.
+    """
+
+    ra: np.ndarray = field(default_factory=_none)
+    dec: np.ndarray = field(default_factory=_none)
+    exposure: np.ndarray = field(default_factory=_none)
+    wavelength: np.ndarray = field(default_factory=_none)
+    flux: np.ndarray = field(default_factory=_none)
+    error: np.ndarray = field(default_factory=_none)
+    reason: str = ""
+
+    def __len__(self) -> int:
+        return int(self.ra.size)
+
+    def spectrum(self, number: int) -> Spectrum:
+        """The spectrum of one fiber."""
+        return Spectrum(self.wavelength, self.flux[number], self.error[number])
+
+
 # --------------------------------------------------------------------------------------------- the detection
 
 
@@ -286,6 +315,10 @@ class DetectionSource(Protocol):
 
     def imaging(self, detection: Detection) -> Imaging:
         """Image cutouts (30 arcsec wide) and catalogue objects around the detection."""
+        ...
+
+    def fiber_field(self, detection: Detection) -> FiberField:
+        """Every fiber of the observation around the detection."""
         ...
 
 
@@ -388,6 +421,13 @@ class Detection:
     def fiber_spectra(self) -> tuple[Spectrum | None, ...]:
         """One spectrum a fiber, read at the first use."""
         return tuple(None for _ in self.fibers) if self.source is None else self.source.fiber_spectra(self)
+
+    @cached_property
+    def fiber_field(self) -> FiberField:
+        """Every fiber of the observation within some 9 arcsec, read at the first use."""
+        if self.source is None:
+            return FiberField(reason=self.not_available.get("fibers", "no fiber data came with this spectrum"))
+        return self.source.fiber_field(self)
 
     @cached_property
     def imaging(self) -> Imaging:

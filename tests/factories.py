@@ -17,6 +17,7 @@ from elixer_widgets.detection import (
     Detection,
     Fiber,
     FiberCutout,
+    FiberField,
     FiberImages,
     Imaging,
     Magnitude,
@@ -72,8 +73,27 @@ class FakeSource:
     def fiber_spectra(self, detection: Detection) -> tuple[Spectrum | None, ...]:
         return tuple(make_spectrum(seed=10 + n, flux=5e-17) for n, _ in enumerate(detection.fibers))
 
+    def fiber_field(self, detection: Detection) -> FiberField:
+        return make_fiber_field()
+
     def imaging(self, detection: Detection) -> Imaging:
         return Imaging((make_cutout("g"), make_cutout("r")), tuple(m.object for m in make_matches()))
+
+
+def make_fiber_field(seed: int = 3) -> FiberField:
+    """A hexagonal field of fibers, 9 arcsec around, with a line at the position in a Gaussian of 1.6 arcsec FWHM."""
+    rng = np.random.default_rng(seed)
+    grid = np.arange(-9.0, 9.1, 1.3)
+    x, y = (each.ravel() for each in np.meshgrid(grid, grid))
+    x = x + 0.65 * (np.round(y / 1.3) % 2)
+    keep = np.hypot(x, y) < 9.0
+    x, y = x[keep], y[keep]
+    wavelength = 3470.0 + 2.0 * np.arange(1036)
+    profile = np.exp(-0.5 * ((wavelength - LINE) / 2.6) ** 2) / (2.6 * np.sqrt(2 * np.pi))
+    received = 8.0 * np.exp(-0.5 * (x**2 + y**2) / 0.68**2)
+    flux = received[:, None] * profile + rng.normal(0, 0.05, (x.size, 1036))
+    ra, dec = RA - x / 3600 / np.cos(np.radians(DEC)), DEC + y / 3600
+    return FiberField(ra, dec, np.ones(x.size, int), wavelength, flux, np.full(flux.shape, 0.05))
 
 
 def make_cutout(band: str = "g") -> Cutout:

@@ -12,6 +12,7 @@ import numpy as np
 from elixer_widgets.detection import (
     DataError,
     Detection,
+    FiberField,
     FiberImages,
     Imaging,
     Shot,
@@ -24,11 +25,13 @@ from elixer_widgets.releases.layout import ReleaseTree, datevobs
 from elixer_widgets.releases.positions import within
 from elixer_widgets.releases.reading import Table, open_h5
 from elixer_widgets.releases.shots import ShotFile, read_shot
+from elixer_widgets.releases.surroundings import fibers_around
 
 if TYPE_CHECKING:
     from elixer_widgets.imaging.surveys import Library
 
 IMAGE_SIZE = 30.0  # arcsec; side of the image cutouts
+FIBER_REACH = 9.0  # arcsec; reaches past the ring (5 to 7 arcsec) where the flux map's background is measured
 INDEX_COLUMNS = ("detectid", "ra", "dec", "wave", "sn")
 _DETECTION_FILE = re.compile(r"detect_(?:broad_)?((?:hdr|pdr)[\d.]+|[a-z0-9]+)\.h5|cont(?:inuum)?_(\w+)\.h5")
 
@@ -299,8 +302,19 @@ class HdrRelease(Release):
         shot, _ = self._shot_file(detection)
         if shot is None:
             return tuple(None for _ in detection.fibers)
-        correction = next((item.correction for item in self.files if item.name == detection.release), None)
-        return shot.spectra(detection.fibers, detection.release, correction)
+        return shot.spectra(detection.fibers, detection.release, self._correction(detection))
+
+    def fiber_field(self, detection: Detection) -> FiberField:
+        """Every fiber of the shot within `FIBER_REACH` of a detection; `reason` says what is missing."""
+        if not (np.isfinite(detection.ra) and np.isfinite(detection.dec)):
+            return FiberField(reason="this detection has no position, so there are no fibers around it")
+        shot, reason = self._shot_file(detection)
+        if shot is None:
+            return FiberField(reason=reason)
+        return fibers_around(shot.path, detection.ra, detection.dec, FIBER_REACH, self._correction(detection))
+
+    def _correction(self, detection: Detection) -> WavelengthCorrection | None:
+        return next((item.correction for item in self.files if item.name == detection.release), None)
 
     def _shot_file(self, detection: Detection) -> tuple[ShotFile | None, str]:
         if detection.shot is None:

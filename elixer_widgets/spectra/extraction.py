@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elixer_widgets.detection import DataError, Fiber, Spectrum
+from elixer_widgets.detection import DataError, Fiber, FiberField, Spectrum
 from elixer_widgets.spectra.fitting import LineFit, forced_flux
 
 
@@ -51,6 +51,52 @@ def fiber_fluxes(fibers: Sequence[Fiber], spectra: Sequence[Spectrum | None], li
         if np.isfinite(flux[0]) and error[0] > 0:
             out.append(FiberFlux(fiber.fiber_id, fiber.expnum, fiber.weight, float(flux[0]), float(error[0])))
     return tuple(out)
+
+
+def line_in_field(field: FiberField, line: LineFit) -> tuple[np.ndarray, np.ndarray]:
+    """The main line in every fiber around a detection.
+
+    Parameters
+    ----------
+    field : FiberField
+        n fibers.
+    line : LineFit
+        Its centre and width are taken as they are.
+
+    Returns
+    -------
+    flux, flux_err : array, shape (n,)
+        erg/s/cm² in each fiber, its own local continuum taken off; NaN where it cannot be measured.
+    """
+    flux, error = np.full(len(field), np.nan), np.full(len(field), np.nan)
+    usable = np.isfinite(line.center) and np.isfinite(line.sigma) and line.sigma > 0
+    if not usable or not len(field) or not field.wavelength[0] <= line.center <= field.wavelength[-1]:
+        return flux, error
+    for number in range(len(field)):
+        area, area_err = forced_flux(field.spectrum(number), [line.center], [line.sigma])
+        flux[number], error[number] = area[0], area_err[0]
+    return flux, error
+
+
+def continuum_in_field(field: FiberField) -> tuple[np.ndarray, np.ndarray]:
+    """The mean flux density of every fiber around a detection, weighted by the errors: its white light.
+
+    Returns
+    -------
+    flux, flux_err : array, shape (n,)
+        1e-17 erg/s/cm²/Å; NaN for a fiber without good samples.
+    """
+    if not len(field):
+        return np.zeros(0), np.zeros(0)
+    good = np.isfinite(field.flux) & np.isfinite(field.error) & (field.error > 0)
+    # A fiber's samples weigh alike in all fibers, so that colour does not differ from fiber to fiber
+    typical = np.nanmedian(np.where(good, field.error, np.nan), axis=0)
+    weight = np.where(good & np.isfinite(typical), 1.0 / typical**2, 0.0)
+    total = np.sum(weight, axis=1)
+    total = np.where(total > 0, total, np.nan)
+    flux = np.sum(weight * np.where(good, field.flux, 0.0), axis=1) / total
+    error = np.sqrt(np.sum((weight * np.where(good, field.error, 0.0)) ** 2, axis=1)) / total
+    return flux, error
 
 
 def without_fibers(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elixer_widgets.detection import Fiber, Spectrum
-from elixer_widgets.spectra.extraction import fiber_fluxes, without_fibers
-from elixer_widgets.spectra.fitting import fit_line
+from elixer_widgets.detection import Fiber, FiberField, Spectrum
+from elixer_widgets.spectra.extraction import continuum_in_field, fiber_fluxes, line_in_field, without_fibers
+from elixer_widgets.spectra.fitting import LineFit, fit_line
+from tests.factories import DEC, LINE, RA, make_fiber_field
 
 GRID = np.arange(4300.0, 4701.0, 2.0)
 WEIGHTS = (0.35, 0.25, 0.2, 0.12, 0.08)
@@ -69,3 +70,25 @@ def test_the_line_in_each_fiber(observed) -> None:
     assert [each.fiber_id for each in fluxes] == ["f1", "f2", "f3", "f4"]
     for each in fluxes:
         assert abs(each.flux - FLUX * each.weight) < 4 * each.flux_err
+
+
+def test_the_line_in_every_fiber_around() -> None:
+    field = make_fiber_field()
+    line = LineFit(center=LINE, sigma=2.6, flux=1e-16, continuum=0.0, snr=20.0, chi2=1.0)
+    flux, error = line_in_field(field, line)
+    east = (field.ra - RA) * np.cos(np.radians(DEC)) * 3600.0
+    received = 8.0 * np.exp(-0.5 * (east**2 + ((field.dec - DEC) * 3600.0) ** 2) / 0.68**2)
+    pull = (flux * 1e17 - received) / (error * 1e17)
+    assert abs(pull.mean()) < 0.3
+    assert 0.8 < pull.std() < 1.2
+    white, white_err = continuum_in_field(field)
+    expected = received * 2.0 / (1036 * 2.0)  # the line's flux spread over the whole range
+    assert np.std((white - expected) / white_err) == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_field_without_fibers_or_line() -> None:
+    line = LineFit(center=LINE, sigma=2.6, flux=1e-16, continuum=0.0, snr=20.0, chi2=1.0)
+    assert line_in_field(FiberField(), line)[0].size == 0
+    assert continuum_in_field(FiberField())[0].size == 0
+    missing = LineFit(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+    assert np.isnan(line_in_field(make_fiber_field(), missing)[0]).all()
