@@ -43,7 +43,6 @@ _COMPANIONS: tuple[tuple[float, float], ...] = (
     (5006.84, 2.65326633),
 )
 _DRAWS = 1000
-_SEED = 20170901
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,40 @@ def _sky(kind: Kind, wavelength: np.ndarray) -> _Sky:
     return _Sky(np.where(possible, amplitude, -np.inf), scale, 1.0 + safe, lf.alpha + 1.0)
 
 
-@lru_cache(maxsize=512)
-def _sky_at(kind: Kind, wavelength: float) -> tuple[_Sky, np.ndarray, np.ndarray]:
-    """`_sky` of one wavelength and the equivalent-width density there, kept: a line is judged on several continua."""
-    sky = _sky(kind, np.asarray(wavelength))
-    return sky, *log_density_at(kind, float(sky.stretch) - 1.0)
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """The ratio at one wavelength as a function of flux and width alone.
+
+    ln R = constant + slope ln F + decline F + table(ln W): F in erg/s/cm², W the observed width in Å.
+    """
+
+    constant: float
+    slope: float
+    decline: float
+    log_width: np.ndarray
+    table: np.ndarray
+
+
+@lru_cache(maxsize=4096)
+def _place(wavelength: float) -> _Place | None:
+    """What `log_ratio` needs of one wavelength, kept: a line is judged on several continua. None without [O II]."""
+    if not wavelength > REST_WAVELENGTH["OII"]:
+        return None
+    constant, slope, decline = 0.0, 0.0, 0.0
+    nodes, rows = [], []
+    for kind, sign in (("LAE", 1.0), ("OII", -1.0)):
+        sky = _sky(kind, np.asarray(wavelength))
+        scale, stretch = float(sky.scale), float(sky.stretch)
+        constant += sign * (float(sky.amplitude) + sky.slope * np.log(scale) - np.log(stretch))
+        slope += sign * sky.slope
+        decline -= sign * scale
+        log_width, density = log_density_at(kind, stretch - 1.0)
+        nodes.append(log_width * np.log(10.0) + np.log(stretch))
+        rows.append(density)
+    # Both are linear between their own nodes, so their difference is so between the nodes of either
+    together = np.sort(np.concatenate(nodes))
+    table = np.interp(together, nodes[0], rows[0]) - np.interp(together, nodes[1], rows[1])
+    return _Place(constant, slope, decline, together, table)
 
 
 def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -112,14 +140,9 @@ def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.
 
     `width` is the observed equivalent width in Å; `flux` and `width` are positive.
     """
-    if wavelength.ndim == 0:
-        sky, nodes, row = _sky_at(kind, float(wavelength))
-        log_width = np.log(width / sky.stretch)
-        density = np.interp(log_width / np.log(10.0), nodes, row)
-    else:
-        sky = _sky(kind, wavelength)
-        log_width = np.log(width / sky.stretch)
-        density = log_density(kind, width / sky.stretch, sky.stretch - 1.0)
+    sky = _sky(kind, wavelength)
+    log_width = np.log(width / sky.stretch)
+    density = log_density(kind, width / sky.stretch, sky.stretch - 1.0)
     x = flux * sky.scale
     return sky.amplitude + sky.slope * np.log(x) - x + log_width + density
 
@@ -167,40 +190,73 @@ def log_ratio(wavelength: ArrayLike, flux: ArrayLike, equivalent_width: ArrayLik
     flux, width = np.asarray(flux, float), np.asarray(equivalent_width, float)
     good = (flux > 0) & (width > 0) & np.isfinite(wavelength)
     safe_flux, safe_width = np.where(good, flux, 1e-17), np.where(good, width, 1.0)
-    ratio = _log_number("LAE", wavelength, safe_flux, safe_width) - _log_number(
-        "OII", wavelength, safe_flux, safe_width
-    )
+    if wavelength.ndim == 0:
+        place = _place(float(wavelength))
+        if place is None:
+            return np.where(good, np.inf, np.nan)
+        ratio = (
+            place.constant
+            + place.slope * np.log(safe_flux)
+            + place.decline * safe_flux
+            + np.interp(np.log(safe_width), place.log_width, place.table)
+        )
+    else:
+        ratio = _log_number("LAE", wavelength, safe_flux, safe_width) - _log_number(
+            "OII", wavelength, safe_flux, safe_width
+        )
     return np.where(good, np.where(width > OII_WIDTH_LIMIT, np.inf, ratio), np.nan)
 
 
-def _exp(logarithm: float) -> float:
-    """The exponential, infinite where it overflows."""
-    return float(np.exp(logarithm)) if logarithm < 700.0 else float("inf")
+@lru_cache(maxsize=16)
+def _even_draws(dimension: int, size: int) -> np.ndarray:
+    """Numbers spread evenly over 0 to 1, shape (size,), different in each dimension.
+
+    An additive recurrence in two dimensions (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences",
+    from memory): pairs fill the unit square evenly, so that a few hundred tell what takes thousands of random ones.
+    """
+    plastic = 1.324717957244746
+    even = np.mod(0.5 + np.arange(1, size + 1) / plastic**dimension, 1.0)
+    even.setflags(write=False)
+    return even
 
 
-def _positive_normal(value: float, error: float, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Draws from a normal distribution cut to positive values."""
-    if not error > 0:
-        return np.full(size, value)
-    below = ndtr(-value / error)
+def _positive_normal(value: np.ndarray, error: np.ndarray, even: np.ndarray) -> np.ndarray:
+    """Draws from normal distributions cut to positive values, at the given quantiles.
+
+    Parameters
+    ----------
+    value, error : array, shape (n, 1) or (1,)
+        An error of 0 gives the value itself.
+    even : array, shape (draws,) or (n, draws)
+        0 to 1.
+
+    Returns
+    -------
+    array
+        Broadcast shape; NaN where nothing positive can be drawn.
+    """
+    exact = ~(error > 0)
+    sigma = np.where(exact, 1.0, error)
+    below = ndtr(-value / sigma)
     # Far below zero the cut leaves nothing to draw from in double precision
-    if below > 1.0 - 1e-12:
-        return np.full(size, np.nan)
-    return value + error * ndtri(below + generator.random(size) * (1.0 - below))
+    impossible = ~exact & (below > 1.0 - 1e-12)
+    below = np.minimum(below, 1.0 - 1e-12)
+    drawn = value + sigma * ndtri(below + even * (1.0 - below))
+    return np.where(impossible, np.nan, np.where(exact, value + 0.0 * even, drawn))
 
 
 def draw_log_ratio(
     wavelength: float,
     flux: float,
     flux_err: float,
-    continuum: float,
-    continuum_err: float,
+    continuum: ArrayLike,
+    continuum_err: ArrayLike,
     *,
     lines: Sequence[ExtraLine] = (),
     draws: int = _DRAWS,
     generator: np.random.Generator | None = None,
 ) -> np.ndarray:
-    """Draws of ln P(LAE)/P(OII) for flux and continuum within their errors, shape (draws,).
+    """Draws of ln P(LAE)/P(OII) for flux and continuum within their errors.
 
     Parameters
     ----------
@@ -208,21 +264,108 @@ def draw_log_ratio(
         Å observed.
     flux, flux_err : float
         erg/s/cm².
-    continuum, continuum_err : float
-        erg/s/cm²/Å. Both quantities are drawn from normal distributions cut to positive values.
+    continuum, continuum_err : float or array, shape (n,)
+        erg/s/cm²/Å; several continua are judged on the same draws of the flux. All are drawn from normal
+        distributions cut to positive values.
     lines : sequence of ExtraLine
         Further lines of the object; those at the places of [O II]'s companions count.
     draws : int
     generator : numpy.random.Generator, optional
-        By default one with a fixed seed, so that the same input gives the same output.
+        By default the draws are spread evenly, the same for every call.
+
+    Returns
+    -------
+    array, shape (draws,), or (n, draws) for arrays of continua
+        NaN where flux or continuum cannot be positive.
     """
-    generator = np.random.default_rng(_SEED) if generator is None else generator
-    fluxes = _positive_normal(flux, flux_err, draws, generator)
-    continua = _positive_normal(continuum, continuum_err, draws, generator)
+    if generator is None:
+        first, second = _even_draws(1, draws), _even_draws(2, draws)
+    else:
+        first, second = generator.random(draws), generator.random((*np.shape(continuum), draws))
+    fluxes = _positive_normal(np.array([flux], float), np.array([flux_err], float), first)
+    continua = _positive_normal(
+        np.asarray(continuum, float)[..., None], np.asarray(continuum_err, float)[..., None], second
+    )
     ratio = log_ratio(wavelength, fluxes, fluxes / continua)
     if lines:
         ratio = ratio + _log_companions(wavelength, fluxes, flux_err, lines)
     return ratio
+
+
+def plae_poii_many(
+    wavelength: float,
+    flux: float,
+    flux_err: float,
+    continuum: ArrayLike,
+    continuum_err: ArrayLike,
+    *,
+    lines: Sequence[ExtraLine] = (),
+    sources: Sequence[str] = (),
+    draws: int = _DRAWS,
+    generator: np.random.Generator | None = None,
+) -> tuple[PlaeRatio, ...]:
+    """P(LAE)/P(OII) of one line on several continua, each with its 68 % interval, in one go.
+
+    Parameters
+    ----------
+    wavelength : float
+        Å observed.
+    flux, flux_err : float
+        Line flux, erg/s/cm².
+    continuum, continuum_err : array-like, shape (n,)
+        Continua under the line, erg/s/cm²/Å. An error that is not finite counts as 0.
+    lines : sequence of ExtraLine
+        Further lines of the object.
+    sources : sequence of str, length n
+        What each continuum rests on; copied to the results.
+    draws : int
+        0 gives values without intervals.
+    generator : numpy.random.Generator, optional
+        By default the draws are spread evenly, the same for every call.
+
+    Returns
+    -------
+    tuple of PlaeRatio, length n
+        As `plae_poii` gives them one by one.
+    """
+    continua = np.atleast_1d(np.asarray(continuum, float))
+    errors = np.broadcast_to(np.asarray(continuum_err, float), continua.shape)
+    errors = np.where(np.isfinite(errors), errors, 0.0)
+    names = tuple(sources) or ("",) * continua.size
+    if not (np.isfinite(wavelength) and np.isfinite(flux)):
+        return tuple(PlaeRatio(NAN, source=name) for name in names)
+    flux_err = float(flux_err) if np.isfinite(flux_err) else 0.0
+    known = np.isfinite(continua)
+    if wavelength <= REST_WAVELENGTH["OII"]:
+        value = float("inf") if flux > 0 or flux_err > 0 else NAN
+        return tuple(
+            PlaeRatio(value, value, value, name) if each else PlaeRatio(NAN, source=name)
+            for name, each in zip(names, known, strict=True)
+        )
+    central = np.full(continua.size, np.nan)
+    seen = known & (continua > 0)
+    if flux > 0 and seen.any():
+        fluxes = np.full(int(seen.sum()), float(flux))
+        central[seen] = log_ratio(wavelength, fluxes, fluxes / continua[seen])
+        if lines:
+            central[seen] += _log_companions(wavelength, fluxes, flux_err, lines)
+    low, high = central.copy(), central.copy()
+    drawn = known & ((errors > 0) | (flux_err > 0))
+    if draws and drawn.any():
+        sample = draw_log_ratio(
+            wavelength, flux, flux_err, continua[drawn], errors[drawn], lines=lines, draws=draws, generator=generator
+        )
+        # Sorted ranks instead of interpolated quantiles: some draws may be infinite. NaN makes NaN
+        sample.sort(axis=-1)
+        low[drawn], middle, high[drawn] = (
+            np.where(np.isnan(sample[:, -1]), np.nan, sample[:, int(q * draws)]) for q in (0.16, 0.5, 0.84)
+        )
+        central[drawn] = np.where(np.isnan(central[drawn]), middle, central[drawn])
+    with np.errstate(over="ignore"):
+        values = np.exp(np.stack([central, low, high], axis=-1)).tolist()
+    return tuple(
+        PlaeRatio(value, below, above, name) for (value, below, above), name in zip(values, names, strict=True)
+    )
 
 
 def plae_poii(
@@ -237,7 +380,7 @@ def plae_poii(
     draws: int = _DRAWS,
     generator: np.random.Generator | None = None,
 ) -> PlaeRatio:
-    """P(LAE)/P(OII) of one line, with its 68 % interval.
+    """P(LAE)/P(OII) of one line, with its 68 % interval; see `plae_poii_many` for several continua at once.
 
     Parameters
     ----------
@@ -254,6 +397,7 @@ def plae_poii(
     draws : int
         0 gives the value without an interval.
     generator : numpy.random.Generator, optional
+        By default the draws are spread evenly, the same for every call.
 
     Returns
     -------
@@ -262,28 +406,14 @@ def plae_poii(
         `low` and `high` enclose the central 68 % of the draws. All NaN if flux or continuum cannot be
         positive.
     """
-    if not (np.isfinite(wavelength) and np.isfinite(flux) and np.isfinite(continuum)):
-        return PlaeRatio(NAN, source=source)
-    flux_err = float(flux_err) if np.isfinite(flux_err) else 0.0
-    continuum_err = float(continuum_err) if np.isfinite(continuum_err) else 0.0
-    if wavelength <= REST_WAVELENGTH["OII"]:
-        possible = flux > 0 or flux_err > 0
-        value = float("inf") if possible else NAN
-        return PlaeRatio(value, value, value, source)
-    central = NAN
-    if flux > 0 and continuum > 0:
-        single = np.array([float(flux)])
-        logarithm = log_ratio(wavelength, single, single / continuum) + _log_companions(
-            wavelength, single, flux_err, lines
-        )
-        central = _exp(float(logarithm[0]))
-    if draws == 0 or not (flux_err > 0 or continuum_err > 0):
-        return PlaeRatio(central, central, central, source)
-    sample = draw_log_ratio(
-        wavelength, flux, flux_err, continuum, continuum_err, lines=lines, draws=draws, generator=generator
-    )
-    if np.any(np.isnan(sample)):
-        return PlaeRatio(central, source=source)
-    # Sorted ranks instead of interpolated quantiles: some draws may be infinite
-    low, middle, high = (_exp(float(x)) for x in np.sort(sample)[[int(q * draws) for q in (0.16, 0.5, 0.84)]])
-    return PlaeRatio(middle if np.isnan(central) else central, low, high, source)
+    return plae_poii_many(
+        wavelength,
+        flux,
+        flux_err,
+        [continuum],
+        [continuum_err],
+        lines=lines,
+        sources=(source,),
+        draws=draws,
+        generator=generator,
+    )[0]

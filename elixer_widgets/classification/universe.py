@@ -87,9 +87,12 @@ def _population(kind: str) -> _Population:
 def _linear(z: ArrayLike, nodes: tuple[float, ...], values: tuple[float, ...]) -> np.ndarray:
     """Piecewise linear in redshift, the end pieces extended as straight lines."""
     z = np.asarray(z, float)
-    x, y = np.asarray(nodes), np.asarray(values)
-    i = np.clip(np.searchsorted(x, z) - 1, 0, x.size - 2)
-    return y[i] + (z - x[i]) * (y[i + 1] - y[i]) / (x[i + 1] - x[i])
+    start = (values[1] - values[0]) / (nodes[1] - nodes[0])
+    if len(nodes) == 2:
+        return values[0] + (z - nodes[0]) * start
+    end = (values[-1] - values[-2]) / (nodes[-1] - nodes[-2])
+    below, above = np.minimum(z - nodes[0], 0.0), np.maximum(z - nodes[-1], 0.0)
+    return np.interp(z, nodes, values) + below * start + above * end
 
 
 # ------------------------------------------------------------------------------------------------- distances

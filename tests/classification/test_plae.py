@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elixer_widgets.classification.plae import ExtraLine, PlaeRatio, draw_log_ratio, log_ratio, plae_poii
+from elixer_widgets.classification.plae import (
+    ExtraLine,
+    PlaeRatio,
+    draw_log_ratio,
+    log_ratio,
+    plae_poii,
+    plae_poii_many,
+)
 
+NAN = float("nan")
 HBETA_AT_4000 = 4000.0 / 3727.8 * 4861.32
 
 
@@ -161,3 +169,24 @@ def test_vectorised_equals_one_by_one() -> None:
 def test_clipping_is_for_display() -> None:
     assert PlaeRatio(5e4, 1e-9, np.inf).clipped == (1000.0, 0.001, 1000.0)
     assert np.isnan(PlaeRatio(np.nan).clipped[0])
+
+
+def test_many_continua_are_each_as_alone() -> None:
+    continua, errors = np.array([1.5e-18, 4e-19, NAN, -1e-20, 3e-18]), np.array([3e-19, 1e-19, 1e-19, 2e-19, 0.0])
+    line = ExtraLine(HBETA_AT_4000, 2e-17, 1e-17)
+    many = plae_poii_many(4000.0, 1e-16, 1e-17, continua, errors, lines=[line], sources="abcde")
+    for name, continuum, error, together in zip("abcde", continua, errors, many, strict=True):
+        alone = plae_poii(4000.0, 1e-16, 1e-17, continuum, error, lines=[line], source=name)
+        np.testing.assert_allclose(
+            [together.value, together.low, together.high], [alone.value, alone.low, alone.high], rtol=1e-12
+        )
+        assert together.source == name
+    assert np.isnan(many[2].value)
+
+
+def test_even_draws_have_the_quantiles_of_many_random_ones() -> None:
+    arguments = (4600.0, 8e-17, 1.2e-17, 1.2e-18, 3e-19)
+    even = plae_poii(*arguments, draws=400)
+    many = plae_poii(*arguments, draws=200_000, generator=np.random.default_rng(8))
+    assert np.log(even.low / many.low) == pytest.approx(0.0, abs=0.03)
+    assert np.log(even.high / many.high) == pytest.approx(0.0, abs=0.03)
