@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra.fitting import FLUX_UNIT, WINDOW_SIGMAS, LineFit, minimum_sigma
+from elixer_widgets.spectra.fitting import FLUX_UNIT, LineFit, minimum_sigma
 from elixer_widgets.spectra.gaussians import ROOT_2PI, levenberg
+from elixer_widgets.spectra.matched_filter import HALF_WINDOW_SIGMAS, LEAST_HALF_WINDOW
 
 MISFIT = 5.0
 """σ by which χ² must exceed its expectation for a second line to be tried."""
@@ -23,6 +24,17 @@ GAIN = 30.0
 MIN_SNR = 6.0
 SEPARATION = 0.8
 """Smallest distance of two lines of a blend, in units of the larger σ."""
+
+PAIRS = (
+    (-0.8, 0.45, 0.8, 0.45),
+    (-1.5, 0.4, 1.5, 0.4),
+    (-0.5, 0.35, 1.0, 0.7),
+    (0.5, 0.35, -1.0, 0.7),
+    (-1.3, 0.4, 0.2, 0.7),
+    (1.3, 0.4, -0.2, 0.7),
+    (0.0, 0.45, 0.0, 1.2),
+)
+"""Where two lines may lie under one Gaussian: offset and width of the one and the other, in σ of the single fit."""
 
 BLENDED = "blended with another line"
 CORE = "not a Gaussian: fitted around its peak"
@@ -65,7 +77,7 @@ def split(spectrum: Spectrum, fit: LineFit, sigma_max: float) -> tuple[LineFit, 
     """
     if not is_misfit(fit):
         return None
-    reach = max(28.0, (WINDOW_SIGMAS + 1.0) * fit.sigma)
+    reach = max(LEAST_HALF_WINDOW, (HALF_WINDOW_SIGMAS + 1.0) * fit.sigma)
     keep = spectrum.good & (np.abs(spectrum.wavelength - fit.center) <= reach)
     x, y = np.asarray(spectrum.wavelength)[keep], np.asarray(spectrum.flux)[keep]
     root = 1.0 / np.asarray(spectrum.error)[keep]
@@ -79,22 +91,11 @@ def split(spectrum: Spectrum, fit: LineFit, sigma_max: float) -> tuple[LineFit, 
     def normal(p: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         return _normal(p, x, y, root, fit.center, reach)
 
-    area = fit.flux / FLUX_UNIT
-    width = max(0.45 * fit.sigma, lowest * 1.1)
-    starts = [
-        [0.6 * area, fit.center - side * fit.sigma, width, 0.4 * area, fit.center + side * fit.sigma, width]
-        for side in (0.8, -0.8)
-    ]
-    peak = x[np.argmax(np.sign(area) * np.convolve(y, np.ones(5) / 5.0, mode="same"))]
-    starts.append([0.5 * area, float(peak), width, 0.5 * area, 2.0 * fit.center - float(peak), fit.sigma])
+    start = _start(fit, x, y, root, lowest, reach)
+    if start is None:
+        return None
     single = _chi2_of_one(fit, x, y, root)
-    best: tuple[float, np.ndarray, np.ndarray] | None = None
-    for start in starts:
-        found = levenberg(normal, np.array([*start, fit.continuum, 0.0]), low, high)
-        if best is None or found[0] < best[0]:
-            best = found
-    assert best is not None
-    chi2, p, hessian = best
+    chi2, p, hessian = levenberg(normal, start, low, high)
     if max(p[2], p[5]) > 0.95 * sigma_max:  # that is the continuum's shape, not a line
         return None
     if single - chi2 < GAIN or abs(p[1] - p[4]) < SEPARATION * max(p[2], p[5]):
@@ -121,6 +122,35 @@ def split(spectrum: Spectrum, fit: LineFit, sigma_max: float) -> tuple[LineFit, 
     parts = [replace(each, slope=float(p[7]) / reach) for each in parts]
     first, second = sorted(parts, key=lambda each: each.center)
     return first, second
+
+
+def _start(
+    fit: LineFit, x: np.ndarray, y: np.ndarray, root: np.ndarray, lowest: float, reach: float
+) -> np.ndarray | None:
+    """The best of some pairs of places and widths, with the areas and the continuum that belong to it by least squares.
+
+    The eight parameters of a blend; None if in no pair both lines have the sign of the fit.
+    """
+    sign = np.sign(fit.flux)
+    peak = (float(x[np.argmax(sign * np.convolve(y, np.ones(5) / 5.0, mode="same"))]) - fit.center) / fit.sigma
+    pairs = np.array([*PAIRS, (peak, 0.45, -peak, 1.0), (peak, 0.45, peak - 1.5, 0.6), (peak, 0.45, peak + 1.5, 0.6)])
+    places, widths = fit.center + pairs[:, ::2] * fit.sigma, np.maximum(pairs[:, 1::2] * fit.sigma, 1.1 * lowest)
+    t = (x - places[:, :, None]) / widths[:, :, None]
+    rows = np.empty((len(pairs), 4, x.size))
+    rows[:, :2] = np.exp(-0.5 * t * t) / (widths[:, :, None] * ROOT_2PI)
+    rows[:, 2], rows[:, 3] = 1.0, (x - fit.center) / reach
+    rows *= root
+    gradient = rows @ (y * root)
+    product = rows @ rows.transpose(0, 2, 1)
+    scale = np.sqrt(np.maximum(np.einsum("kii->ki", product), 1e-300))
+    scaled = product / (scale[:, :, None] * scale[:, None, :]) + 1e-9 * np.eye(4)
+    linear = np.linalg.solve(scaled, (gradient / scale)[:, :, None])[:, :, 0] / scale
+    gain = np.where(np.all(sign * linear[:, :2] > 0, axis=1), np.sum(linear * gradient, axis=1), -np.inf)
+    best = int(np.argmax(gain))
+    if not np.isfinite(gain[best]):
+        return None
+    (first, second), (one, two), (a, b, level, tilt) = places[best], widths[best], linear[best]
+    return np.array([a, first, one, b, second, two, level, tilt])
 
 
 def core(spectrum: Spectrum, fit: LineFit) -> LineFit | None:

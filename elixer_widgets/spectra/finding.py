@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import stats
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.blends import BLENDED, CORE, CORE_SIGMA, core, is_misfit, split
-from elixer_widgets.spectra.fitting import (
-    MIN_HALF_WINDOW,
-    SIGMA_MAX,
-    WINDOW_SIGMAS,
-    LineFit,
-    fit_line,
-    fit_many,
+from elixer_widgets.spectra.fitting import FLUX_UNIT, SIGMA_MAX, LineFit, fit_line, fit_many, minimum_sigma
+from elixer_widgets.spectra.gaussians import Samples, fit_gaussians, gather
+from elixer_widgets.spectra.matched_filter import (
+    FILTER_WIDTHS,
+    MatchedFilter,
+    corrected_significance,
+    half_window,
+    number_of_trials,
 )
-from elixer_widgets.spectra.gaussians import ROOT_2PI, Samples, gather, linear_amplitudes
 from elixer_widgets.spectra.wavelengths import sky_mask
-
-FILTER_WIDTHS = (2.4, 4.0, 7.0, 12.0, 20.0, 35.0)
-"""Å; a factor of 1.7 apart, so that no line loses more than 4 % of its signal to noise."""
 
 MIN_SNR = 4.6
 """Signal to noise of the filter from which a line is fitted."""
@@ -35,69 +32,22 @@ SKY_SNR = 1.6
 
 MAX_LINES = 40
 MAX_PASSES = 6
-REFIT_ROUNDS = 4
+REFIT_ROUNDS = 3
+SETTLED = 0.2
+"""A fit that changes by less than this share of its error no longer disturbs its neighbours."""
 
+STRAYED = "centre at the edge of the search"
+NARROW = 8.0
+"""Å; a fit that has run away is tried once more with σ below this, where the filter says that the line is narrow."""
 
-def matched_filter(spectrum: Spectrum, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Area of a Gaussian of σ `width` (Å) at every sample, with a free local continuum.
+REACH = 8.0
+"""Å that the centre may move from the peak of the filter; broad lines may move by half their σ."""
 
-    Returns
-    -------
-    area, area_err : array, shape (n,)
-        Flux density x Å; NaN where masked samples leave it undetermined.
-    """
-    area, area_err = _filter(Samples.of([spectrum]), width)
-    return area[0], area_err[0]
+SLOPE_HALF_WINDOW = 40.0
+"""Å; in a window wider than this the continuum may have a slope."""
 
-
-def _filter(samples: Samples, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """`matched_filter` for all spectra of `samples`: two arrays of shape (s, n)."""
-    grid, half = samples.wavelength, max(MIN_HALF_WINDOW, WINDOW_SIGMAS * width)
-    steps = np.diff(grid)
-    if np.ptp(steps) > 0.02 * steps[0]:
-        rows = samples.flux.shape[0]
-        # a broad filter changes slowly: every half σ is enough
-        sparse = np.unique(
-            np.append(np.arange(0, grid.size, max(1, int(0.4 * width / np.median(steps)))), grid.size - 1)
-        )
-        which, centers = np.repeat(np.arange(rows), sparse.size), np.tile(grid[sparse], rows)
-        part = gather(samples, which, centers, np.full(centers.size, half))
-        out = linear_amplitudes(part, centers[:, None], width)
-        area, area_err = (
-            np.array([np.interp(grid, grid[sparse], row) for row in each.reshape(rows, -1)]) for each in out
-        )
-        return area, area_err
-    reach = max(2, round(half / steps[0]))
-    offsets = np.arange(-reach, reach + 1) * steps[0]
-    g = np.exp(-0.5 * (offsets / width) ** 2) / (width * ROOT_2PI)
-
-    def summed(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        return ndimage.correlate1d(values, kernel, axis=1, mode="constant")
-
-    w, wy = samples.ivar, samples.ivar * samples.flux
-    box = np.ones_like(g)
-    gg, g1, gy = summed(w, g**2), summed(w, g), summed(wy, g)
-    s1, sy = summed(w, box), summed(wy, box)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        determinant = gg * s1 - g1**2
-        determinant = np.where(determinant > 1e-9 * gg * s1, determinant, np.nan)
-        return (gy * s1 - g1 * sy) / determinant, np.sqrt(s1 / determinant)
-
-
-def number_of_trials(spectrum: Spectrum) -> float:
-    """How many independent places and widths the search tries: its span over 2.5 σ, summed over the widths."""
-    span = float(np.sum(spectrum.good) * spectrum.step)
-    return float(sum(span / (2.5 * width) for width in FILTER_WIDTHS))
-
-
-def corrected_significance(snr: float | np.ndarray, trials: float) -> np.ndarray:
-    """σ of a Gaussian with the chance that the best of `trials` noise peaks, of either sign, reaches `snr`."""
-    log_single = np.log(2.0) + stats.norm.logsf(snr)
-    chance = -np.expm1(trials * np.log1p(-np.exp(np.minimum(log_single, np.log(0.999999)))))
-    # beyond 37σ the chance underflows; there the correction is the change of the log probability
-    direct = stats.norm.isf(np.maximum(chance, 1e-300))
-    far = np.sqrt(np.maximum(np.asarray(snr) ** 2 - 2.0 * np.log(2.0 * trials), 0.0))
-    return np.where(chance > 1e-290, direct, far)
+WING = 2.5
+"""σ from the centre of a line to where it no longer disturbs another's fit."""
 
 
 def _estimated_errors(spectrum: Spectrum) -> Spectrum:
@@ -111,30 +61,39 @@ def _estimated_errors(spectrum: Spectrum) -> Spectrum:
     return Spectrum(spectrum.wavelength, spectrum.flux, error, spectrum.lsf_sigma, spectrum.aperture_correction)
 
 
-def _candidates(samples: Samples, threshold: float) -> list[tuple[float, float]]:
-    """(signed S/N, centre) of filter peaks, strongest first, no stronger one within their own window.
+@dataclass(frozen=True)
+class _Candidate:
+    """A peak of the filter: signed S/N, centre and width (Å)."""
 
-    What a window shows beside a strong line is that line's doing; it is looked at again when the line is taken off.
+    snr: float
+    center: float
+    width: float
+
+    @property
+    def half_window(self) -> float:
+        """Å."""
+        return half_window(self.width)
+
+
+def _candidates(snr: np.ndarray, wavelength: np.ndarray, threshold: float) -> list[_Candidate]:
+    """The peaks of the filter `snr` (widths, n), strongest first.
+
+    A peak beside a stronger one is left out if that lies in its window: what shows there is the stronger line's doing;
+    it is looked at again when that is taken off.
     """
-    snr = np.zeros((len(FILTER_WIDTHS), samples.wavelength.size))
-    for i, width in enumerate(FILTER_WIDTHS):
-        area, area_err = _filter(samples, width)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            snr[i] = np.nan_to_num(area[0] / area_err[0])
     widest = np.argmax(np.abs(snr), axis=0)
     best = snr[widest, np.arange(snr.shape[1])]
     strength = np.abs(best)
-    peak = strength > np.where(sky_mask(samples.wavelength), threshold * SKY_SNR, threshold)
+    peak = strength > np.where(sky_mask(wavelength), threshold * SKY_SNR, threshold)
     peak[1:] &= strength[1:] >= strength[:-1]
     peak[:-1] &= strength[:-1] > strength[1:]
-    taken: list[tuple[float, float, float]] = []
+    taken: list[_Candidate] = []
     places = np.flatnonzero(peak)
     for i in places[np.argsort(-strength[places])]:
-        center, width = float(samples.wavelength[i]), FILTER_WIDTHS[widest[i]]
-        own = max(MIN_HALF_WINDOW, WINDOW_SIGMAS * width)
-        if all(abs(center - other) > own + reach for _, other, reach in taken):
-            taken.append((float(best[i]), center, 3.0 * width))
-    return [(signal, center) for signal, center, _ in taken]
+        here = _Candidate(float(best[i]), float(wavelength[i]), FILTER_WIDTHS[widest[i]])
+        if all(abs(here.center - other.center) > here.half_window + 3.0 * other.width for other in taken):
+            taken.append(here)
+    return taken
 
 
 def _curves(lines: list[LineFit], wavelength: np.ndarray) -> np.ndarray:
@@ -176,31 +135,36 @@ def find_lines(
     if np.sum(spectrum.good) < 20:
         return []
     wavelength, flux = spectrum.wavelength, np.asarray(spectrum.flux)
+    matched = MatchedFilter.of(spectrum)
     found: list[LineFit] = []
+    refused: list[_Candidate] = []
     residual = flux
     for _ in range(MAX_PASSES):
-        rest = _with_flux(spectrum, residual)
-        candidates = _candidates(Samples.of([rest]), min_snr)
+        candidates = [each for each in _candidates(matched.snr(residual), wavelength, min_snr) if each not in refused]
         if not candidates:
             break
-        new: list[LineFit] = []
-        for absorption in (False, True):
-            centers = np.array([center for signal, center in candidates if (signal < 0) == absorption])
-            fits = fit_many([rest], centers, np.zeros(centers.size, int), None, sigma_max, absorption)
-            new += [each for each in fits if _is_real(each, min_snr)]
+        rest = _with_flux(spectrum, residual)
+        fits = _fitted(rest, candidates, sigma_max)
+        refused += [each for each, fit in zip(candidates, fits, strict=True) if not _is_real(fit, min_snr)]
+        new = [each for each in fits if _is_real(each, min_snr)]
         new = _distinct(
             [part for each in new if not _is_leftover(each, found) for part in _resolved(rest, each, sigma_max)]
         )
         if not new:
             break
         found += new
+        # a place that was refused is worth another fit once a line nearby is off
+        refused = [
+            each
+            for each in refused
+            if all(abs(each.center - line.center) > each.half_window + WING * line.sigma for line in new)
+        ]
         residual = residual - _curves(new, wavelength).sum(axis=0)
         if len(found) >= MAX_LINES:
             break
     if not found:
         return []
-    if len(found) > 1:
-        found = _refitted(spectrum, found, sigma_max)
+    found = _refitted(spectrum, found, sigma_max)
     trials = number_of_trials(spectrum)
     kept: list[LineFit] = []
     for each in sorted(found, key=lambda line: -line.snr):
@@ -214,7 +178,7 @@ def find_lines(
 
 def _is_real(fit: LineFit, min_snr: float) -> bool:
     # a fit at the edge of its search has run away to a neighbour; without that, the line comes in a later pass
-    strayed = "centre at the edge of the search" in fit.flags
+    strayed = STRAYED in fit.flags
     return bool(np.isfinite(fit.flux) and fit.snr >= min_snr and fit.flux_err < abs(fit.flux) and not strayed)
 
 
@@ -243,6 +207,10 @@ def _resolved(rest: Spectrum, line: LineFit, sigma_max: float) -> list[LineFit]:
     """A line that is no Gaussian as two lines or by its peak, if the data ask for it; else as it is."""
     if not is_misfit(line):
         return [line]
+    if line.sigma > 2.0 * CORE_SIGMA:  # no two narrow lines make one so broad
+        peak = core(rest, line)
+        if peak is not None:
+            return [peak]
     pair = split(rest, line, sigma_max)
     if pair is not None and max(each.sigma for each in pair) < CORE_SIGMA:
         return list(pair)
@@ -257,37 +225,117 @@ def _is_special(line: LineFit) -> bool:
     return BLENDED in line.flags or CORE in line.flags
 
 
+def _mirrored(line: LineFit) -> LineFit:
+    """The line of the spectrum times -1."""
+    return replace(line, flux=-line.flux, continuum=-line.continuum, slope=-line.slope)
+
+
+def _fitted(rest: Spectrum, candidates: list[_Candidate], sigma_max: float) -> list[LineFit]:
+    """A fit for every candidate, each with its own sign.
+
+    One that runs away, as to the middle between two narrow lines, is fitted again as a narrow line.
+    """
+    flux = np.asarray(rest.flux)
+    starts = [(-1.0 if each.snr < 0 else 1.0, each.center, each.width) for each in candidates]
+    out = _quick_fits(rest, [flux] * len(starts), starts, sigma_max)
+    strayed = [i for i, each in enumerate(out) if STRAYED in each.flags and candidates[i].width < NARROW]
+    if strayed:
+        again = _quick_fits(rest, [flux] * len(strayed), [starts[i] for i in strayed], NARROW)
+        for i, fit in zip(strayed, again, strict=True):
+            out[i] = fit
+    return out
+
+
+def _quick_fits(
+    spectrum: Spectrum, fluxes: list[np.ndarray], starts: list[tuple[float, float, float]], sigma_max: float
+) -> list[LineFit]:
+    """Fits from starts (sign, centre, σ), each in a flux of its own; unlike `fit_many` no other widths are tried."""
+    one = Samples.of([spectrum])
+    signs, centers, sigmas = np.array(starts).T
+    # absorption is emission in the spectrum times -1, so that one call fits both
+    flux = np.where(one.ivar > 0, np.array(fluxes), 0.0) * signs[:, None]
+    n = len(starts)
+    samples = Samples(one.wavelength, flux, np.repeat(one.ivar, n, axis=0), np.repeat(one.weighted, n), one.step)
+    rows, lower = np.arange(n), np.full(n, minimum_sigma(spectrum))
+    for _ in range(2):  # a line that turns out broader or narrower than its window is fitted again
+        half = np.array([half_window(sigma) for sigma in sigmas])
+        reach = np.maximum(REACH, 0.5 * sigmas)
+        found = fit_gaussians(
+            gather(samples, rows, centers, half),
+            centers,
+            sigmas,
+            center_low=centers - reach,
+            center_high=centers + reach,
+            sigma_low=lower,
+            sigma_high=np.minimum(sigma_max, half / 2.0),
+            absorption=False,
+            sloped=half > SLOPE_HALF_WINDOW,
+        )
+        usable = np.isfinite(found.flux) & ~found.at_center
+        changed = usable & (np.abs(np.array([half_window(sigma) for sigma in found.sigma]) / half - 1.0) > 0.3)
+        if not changed.any():
+            break
+        sigmas, centers = np.where(usable, found.sigma, sigmas), np.where(usable, found.center, centers)
+    doubts = {STRAYED: found.at_center, "width at the upper limit": found.sigma >= 0.999 * sigma_max}
+    return [
+        LineFit(
+            center=float(found.center[i]), sigma=float(found.sigma[i]), continuum=float(signs[i] * found.continuum[i]),
+            flux=float(signs[i] * found.flux[i]) * FLUX_UNIT, snr=float(found.snr[i]), chi2=float(found.chi2[i]),
+            center_err=float(found.center_err[i]), sigma_err=float(found.sigma_err[i]),
+            flux_err=float(found.flux_err[i]) * FLUX_UNIT, continuum_err=float(found.continuum_err[i]),
+            n_samples=int(found.n_samples[i]), flags=tuple(name for name, where in doubts.items() if where[i]),
+            slope=float(signs[i] * found.slope[i]),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
 def _refitted(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> list[LineFit]:
     """Every line fitted again with the others taken off; blends and peaks stay as they are.
 
-    Lines that share a window are fitted in turns until the turns have settled.
+    Lines that reach into each other's windows are fitted in turns until they have settled; at last all are fitted as
+    `fit_line` does it, with every width tried.
     """
     flux = np.asarray(spectrum.flux)
     now = list(lines)
-    pending = [i for i, each in enumerate(now) if not _is_special(each)]
+    curves = _curves(now, spectrum.wavelength)
+    single = [i for i, each in enumerate(now) if not _is_special(each)]
+    moved = list(range(len(now)))
     for _ in range(REFIT_ROUNDS):
-        curves = _curves(now, spectrum.wavelength)
-        total = curves.sum(axis=0)
-        for absorption in (False, True):
-            rows = [i for i in pending if now[i].is_absorption == absorption]
-            if rows:
-                spectra = [_with_flux(spectrum, flux - total + curves[i]) for i in rows]
-                centers = np.array([now[i].center for i in rows])
-                inside = np.clip(centers, spectrum.wavelength[0], spectrum.wavelength[-1])
-                fits = fit_many(spectra, inside, np.arange(len(rows)), None, sigma_max, absorption)
-                for i, fit in zip(rows, fits, strict=True):
-                    if np.isfinite(fit.flux):
-                        now[i] = fit
-        pending = [i for i in pending if _shares_window(now[i], now)]
+        pending = [i for i in single if any(j != i and _reaches(now[j], now[i]) for j in moved)]
         if not pending:
             break
+        rest = flux - curves.sum(axis=0)
+        starts = [(-1.0 if now[i].is_absorption else 1.0, now[i].center, now[i].sigma) for i in pending]
+        fits = _quick_fits(spectrum, [rest + curves[i] for i in pending], starts, sigma_max)
+        moved = []
+        for i, fit in zip(pending, fits, strict=True):
+            if np.isfinite(fit.flux) and fit.flux != 0.0:
+                if _has_moved(now[i], fit):
+                    moved.append(i)
+                now[i], curves[i] = fit, fit.profile(spectrum.wavelength)
+    if not single:
+        return now
+    rest = flux - curves.sum(axis=0)
+    signs = [-1.0 if now[i].is_absorption else 1.0 for i in single]
+    spectra = [_with_flux(spectrum, sign * (rest + curves[i])) for i, sign in zip(single, signs, strict=True)]
+    centers = np.clip([now[i].center for i in single], spectrum.wavelength[0], spectrum.wavelength[-1])
+    fits = fit_many(spectra, centers, np.arange(len(single)), None, sigma_max, False)
+    for i, sign, fit in zip(single, signs, fits, strict=True):
+        if np.isfinite(fit.flux) and STRAYED not in fit.flags:
+            now[i] = fit if sign > 0 else replace(fit, flux=-fit.flux, continuum=-fit.continuum, slope=-fit.slope)
     return now
 
 
-def _shares_window(line: LineFit, lines: list[LineFit]) -> bool:
-    """Whether the core of another line lies in the window in which this one is fitted."""
-    half = max(MIN_HALF_WINDOW, WINDOW_SIGMAS * line.sigma)
-    return any(other is not line and abs(other.center - line.center) < half + other.sigma for other in lines)
+def _has_moved(before: LineFit, after: LineFit) -> bool:
+    """Whether a fit has changed by more than a small part of its errors."""
+    pairs = ((after.flux - before.flux, after.flux_err), (after.center - before.center, after.center_err))
+    return any(not abs(change) <= SETTLED * error for change, error in pairs)
+
+
+def _reaches(other: LineFit, line: LineFit) -> bool:
+    """Whether a line reaches into the window in which another is fitted."""
+    return abs(other.center - line.center) < half_window(line.sigma) + WING * other.sigma
 
 
 def strongest_line(spectrum: Spectrum, lines: Sequence[LineFit] | None = None) -> LineFit | None:

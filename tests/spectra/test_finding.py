@@ -6,7 +6,7 @@ from scipy import stats
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra import find_lines, strongest_line
-from elixer_widgets.spectra.finding import corrected_significance, matched_filter
+from elixer_widgets.spectra.matched_filter import corrected_significance, matched_filter
 from tests.spectra.synthetic import LSF, flux_for, spectrum
 
 
