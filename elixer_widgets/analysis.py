@@ -7,16 +7,16 @@ milliseconds, and is all that runs when a person reassigns the line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from elixer_widgets._asserted import all_sources, believed, depth_of, line_place, match_id, with_counterpart
+from elixer_widgets._results import Aperture, Interpretation, Measurements, Rival
 from elixer_widgets.classification.choice import choose
 from elixer_widgets.classification.conditions import raise_flags
-from elixer_widgets.classification.continuum import HETDEX_DEPTH, combine, continuum_sources
-from elixer_widgets.classification.flags import Flag
+from elixer_widgets.classification.continuum import combine
 from elixer_widgets.classification.plae import PlaeRatio, plae_poii
-from elixer_widgets.classification.posterior import LABELS, Clues, Evidence, posterior, redshifts
+from elixer_widgets.classification.posterior import LABELS, Clues, posterior, redshifts
 from elixer_widgets.classification.solutions import (
     BROAD_FWHM,
     MIN_REDSHIFT,
@@ -27,7 +27,7 @@ from elixer_widgets.classification.solutions import (
     velocity_width,
 )
 from elixer_widgets.classification.universe import luminosity
-from elixer_widgets.detection import NAN, Cutout, DataError, Detection, Imaging, Magnitude, Spectrum
+from elixer_widgets.detection import NAN, Cutout, DataError, Detection, Imaging, Spectrum
 from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aperture
 from elixer_widgets.imaging.counterparts import Match, find_matches
 from elixer_widgets.imaging.sources import SourceEllipse, find_sources
@@ -44,6 +44,8 @@ from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
+__all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "match_id", "measure"]
+
 MATCH_RADIUS = 3.0
 """arcsec; ELiXer's search radius for catalogue counterparts."""
 
@@ -51,158 +53,6 @@ _AGN_LINES = ("Lya", "CIV", "CIII", "HeII", "MgII")
 
 PLAE_DRAWS = 400
 """Monte Carlo draws a ratio; its 68 % limits are then good to a few per cent of their distance."""
-
-
-@dataclass(frozen=True)
-class Aperture:
-    """A circular aperture that a person asked for: `radius` in arcsec, centre in degrees (NaN: the
-    detection's)."""
-
-    radius: float
-    ra: float = NAN
-    dec: float = NAN
-
-
-@dataclass(frozen=True, eq=False)
-class Measurements:
-    """What was measured: true whatever the line is.
-
-    Attributes
-    ----------
-    detection : Detection
-    line : LineFit
-        The main line.
-    lines : tuple of LineFit
-        Every line found in the whole spectrum, emission and absorption, by wavelength.
-    continuum_narrow, continuum_wide : ContinuumEstimate
-        Beside the line; from the whole spectrum through the g band.
-    g_magnitude : Magnitude
-        Synthetic g from the spectrum, or its limit.
-    cutouts : tuple of Cutout
-        The images measured, in the order of `growths`.
-    growths : tuple of Growth
-        One circular aperture a cutout.
-    sources : tuple of SourceEllipse
-    matches : tuple of Match
-        Catalogue counterparts, best first.
-    aperture : Aperture or None
-        What a person asked for; None if automatic.
-    excluded_fibers : tuple of str
-        fiber_ids that a person switched off.
-    notes : tuple of str
-        What could not be measured, and why.
-    solutions : tuple of Solution
-        Every identity of the main line tried on the spectrum: what is measured at its companions' places.
-    spectrum : Spectrum or None
-        The spectrum measured, where that is not `detection.spectrum` (fibers switched off).
-    fiber_fluxes : tuple of FiberFlux
-        The main line in each fiber that is used.
-    """
-
-    detection: Detection
-    line: LineFit
-    lines: tuple[LineFit, ...]
-    continuum_narrow: ContinuumEstimate
-    continuum_wide: ContinuumEstimate
-    g_magnitude: Magnitude
-    cutouts: tuple[Cutout, ...] = ()
-    growths: tuple[Growth, ...] = ()
-    sources: tuple[SourceEllipse, ...] = ()
-    matches: tuple[Match, ...] = ()
-    aperture: Aperture | None = None
-    excluded_fibers: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    solutions: tuple[Solution, ...] = ()
-    spectrum: Spectrum | None = None
-    fiber_fluxes: tuple[FiberFlux, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rival:
-    """One identity of the main line beside the others: what it means and what its companions show."""
-
-    identity: str
-    redshift: float
-    probability: float
-    rest_equivalent_width: float
-    companions: tuple[Companion, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Interpretation:
-    """What the measurements mean if the line is `identity`.
-
-    Attributes
-    ----------
-    measurements : Measurements
-    identity : str
-        One of `classification.posterior.IDENTITIES`.
-    redshift, redshift_err : float
-        NaN for star, artifact and noise.
-    chosen_by : str
-        "automatic" or "person".
-    line_label : str
-        The line for people, "[O II] 3727".
-    p_lya : float
-        Probability of Lyα, 0 to 1.
-    posterior : mapping
-        Identity to probability, summing to 1.
-    evidence : tuple of Evidence
-    calibrated : bool
-        Whether the probabilities were calibrated against truth.
-    plae_poii : PlaeRatio
-        From the combined continuum.
-    plae_sources : tuple of PlaeRatio
-        One for each continuum source, `source` naming it.
-    continuum : ContinuumEstimate
-        The combined continuum under the line.
-    continuum_sources : tuple of ContinuumEstimate
-        Its inputs with their weights.
-    equivalent_width, equivalent_width_err : float
-        Rest frame, Å, for `identity`, from the combined continuum (a lower limit if the continuum is a
-        limit).
-    ew_lya, ew_lya_err, ew_oii, ew_oii_err : float
-        The same were it Lyα, [O II] (NaN where [O II] is impossible).
-    luminosity : float
-        Line luminosity, erg/s.
-    companions : tuple of Companion
-        Of `identity` at `redshift`.
-    solutions : tuple of Solution
-        The published multi-line scores, best first.
-    rivals : tuple of Rival
-        Every emission-line identity, most probable first.
-    quality : float
-        0 to 1, of `redshift`.
-    flags : tuple of Flag
-    """
-
-    measurements: Measurements
-    identity: str
-    redshift: float
-    p_lya: float
-    posterior: Mapping[str, float]
-    plae_poii: PlaeRatio
-    continuum: ContinuumEstimate
-    redshift_err: float = NAN
-    chosen_by: str = "automatic"
-    line_label: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    calibrated: bool = False
-    plae_sources: tuple[PlaeRatio, ...] = ()
-    continuum_sources: tuple[ContinuumEstimate, ...] = ()
-    equivalent_width: float = NAN
-    equivalent_width_err: float = NAN
-    ew_lya: float = NAN
-    ew_lya_err: float = NAN
-    ew_oii: float = NAN
-    ew_oii_err: float = NAN
-    luminosity: float = NAN
-    companions: tuple[Companion, ...] = ()
-    solutions: tuple[Solution, ...] = ()
-    rivals: tuple[Rival, ...] = ()
-    quality: float = NAN
-    flags: tuple[Flag, ...] = ()
-    labels: tuple[str, ...] = field(default=())
 
 
 # ------------------------------------------------------------------------------------------------- measuring
@@ -258,13 +108,6 @@ def _in_fibers(detection: Detection, line: LineFit, excluded: tuple[str, ...]) -
         return (), f"fiber spectra: {error}"
     used = [pair for pair in zip(detection.fibers, spectra, strict=True) if pair[0].fiber_id not in excluded]
     return fiber_fluxes([fiber for fiber, _ in used], [spectrum for _, spectrum in used], line), ""
-
-
-def _depth(detection: Detection) -> float:
-    """AB depth of the spectrum's continuum; NaN for spectra that are not from HETDEX."""
-    if detection.shot is None:
-        return NAN
-    return detection.shot.depth_g if np.isfinite(detection.shot.depth_g) else HETDEX_DEPTH
 
 
 def _photometry(
@@ -341,7 +184,7 @@ def measure(
     matches: tuple[Match, ...] = ()
     if np.isfinite(detection.ra) and np.isfinite(detection.dec) and imaging.objects:
         matches = find_matches(imaging, detection.ra, detection.dec, radius=MATCH_RADIUS)
-    depth = _depth(detection)
+    depth = depth_of(detection)
     return Measurements(
         detection=detection,
         line=line,
@@ -406,7 +249,31 @@ def _rivals(
     return tuple(sorted(rivals, key=lambda each: -each.probability))
 
 
-def interpret(measurements: Measurements, identity: str | None = None, redshift: float | None = None) -> Interpretation:
+def _asserted(
+    m: Measurements, identity: str | None, redshift: float | None, counterpart: str | None, without: Sequence[str]
+) -> tuple[str, ...]:
+    """What a person set, in words."""
+    set_by_person = {
+        "identity": identity is not None,
+        "redshift": redshift is not None,
+        "counterpart": counterpart is not None,
+        "aperture": m.aperture is not None,
+        "fibers": bool(m.excluded_fibers),
+    }
+    return (
+        *(name for name, is_set in set_by_person.items() if is_set),
+        *(f"without {name} continuum" for name in without),
+    )
+
+
+def interpret(
+    measurements: Measurements,
+    identity: str | None = None,
+    redshift: float | None = None,
+    *,
+    counterpart: str | None = None,
+    without: Iterable[str] = (),
+) -> Interpretation:
     """Say what the measurements mean: for the best identity, a given one, or a given redshift.
 
     Parameters
@@ -417,40 +284,36 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
     redshift : float, optional
         What a person says the redshift is. The identity is then the one whose line falls there, within
         0.005 in Δz/(1+z), else "other".
+    counterpart : str, optional
+        Which catalogue object a person takes for the source, as `match_id` names it; "none" if none of them is.
+    without : iterable of str
+        Names of continuum estimates (as in `Interpretation.continuum_sources`) that a person leaves out.
 
     Returns
     -------
     Interpretation
-        The probabilities are those of the data; what a person says changes identity, redshift, and all
-        that follows from these, and `chosen_by`.
+        Counterpart and continuum are evidence: the probabilities follow from them. Identity and redshift are
+        answers: the probabilities stay those of the data, and all that depends on what the line is follows.
+        `asserted` lists what a person set. `measurements` are those given, with the counterpart as chosen.
 
     Raises
     ------
     DataError
-        If the identity is not known, the redshift is impossible, or the two do not belong together.
+        If the identity, counterpart or estimate is not known, the redshift is impossible, or identity and redshift
+        do not belong together.
 
     Notes
     -----
     Redshifts are reckoned in vacuum. Luminosities follow Planck 2018 (Planck Collaboration VI, 2020, A&A
     641, A6).
     """
-    m = measurements
+    left_out = tuple(dict.fromkeys(without))
+    m = measurements if counterpart is None else with_counterpart(measurements, counterpart)
+    matches = m.matches if counterpart is None else believed(m.matches)
     detection, line = m.detection, m.line
     spectrum = detection.spectrum if m.spectrum is None else m.spectrum
-    place = line.center if np.isfinite(line.center) else float(np.median(spectrum.wavelength))
-    listed = continuum_sources(
-        place,
-        m.continuum_narrow,
-        m.continuum_wide,
-        m.growths,
-        m.sources,
-        m.matches,
-        detection.magnitudes,
-        _depth(detection),
-        line.flux if np.isfinite(line.flux) else 0.0,
-    )
-    combined = combine(listed, place)
-    found = posterior(Clues(line, combined, m.solutions, m.matches, spectrum.lsf_sigma, m.lines, m.fiber_fluxes))
+    combined = combine(all_sources(m, matches, left_out), line_place(m))
+    found = posterior(Clues(line, combined, m.solutions, matches, spectrum.lsf_sigma, m.lines, m.fiber_fluxes))
     probabilities = found.probabilities
     shifts = redshifts(line.center)
     choice = choose(line, shifts, probabilities, m.solutions, identity, redshift)
@@ -497,4 +360,5 @@ def interpret(measurements: Measurements, identity: str | None = None, redshift:
             detection, line, m.continuum_narrow, m.g_magnitude, m.growths, m.sources, m.matches, probabilities
         ),
         labels=("agn",) if broad and choice.identity in _AGN_LINES else (),
+        asserted=_asserted(m, identity, redshift, counterpart, left_out),
     )

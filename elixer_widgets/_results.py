@@ -1,0 +1,176 @@
+"""What `analysis` finds and hands on: frozen, and free of any judgement of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from elixer_widgets.classification.flags import Flag
+from elixer_widgets.classification.plae import PlaeRatio
+from elixer_widgets.classification.posterior import Evidence
+from elixer_widgets.classification.solutions import Companion, Solution
+from elixer_widgets.detection import NAN, Cutout, Detection, Magnitude, Spectrum
+from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.sources import SourceEllipse
+from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.extraction import FiberFlux
+from elixer_widgets.spectra.fitting import LineFit
+
+
+@dataclass(frozen=True)
+class Aperture:
+    """A circular aperture that a person asked for: `radius` in arcsec, centre in degrees (NaN: the
+    detection's)."""
+
+    radius: float
+    ra: float = NAN
+    dec: float = NAN
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What was measured: true whatever the line is.
+
+    Attributes
+    ----------
+    detection : Detection
+    line : LineFit
+        The main line.
+    lines : tuple of LineFit
+        Every line found in the whole spectrum, emission and absorption, by wavelength.
+    continuum_narrow, continuum_wide : ContinuumEstimate
+        Beside the line; from the whole spectrum through the g band.
+    g_magnitude : Magnitude
+        Synthetic g from the spectrum, or its limit.
+    cutouts : tuple of Cutout
+        The images measured, in the order of `growths`.
+    growths : tuple of Growth
+        One circular aperture a cutout.
+    sources : tuple of SourceEllipse
+    matches : tuple of Match
+        Catalogue counterparts, best first.
+    aperture : Aperture or None
+        What a person asked for; None if automatic.
+    excluded_fibers : tuple of str
+        fiber_ids that a person switched off.
+    notes : tuple of str
+        What could not be measured, and why.
+    solutions : tuple of Solution
+        Every identity of the main line tried on the spectrum: what is measured at its companions' places.
+    spectrum : Spectrum or None
+        The spectrum measured, where that is not `detection.spectrum` (fibers switched off).
+    fiber_fluxes : tuple of FiberFlux
+        The main line in each fiber that is used.
+    """
+
+    detection: Detection
+    line: LineFit
+    lines: tuple[LineFit, ...]
+    continuum_narrow: ContinuumEstimate
+    continuum_wide: ContinuumEstimate
+    g_magnitude: Magnitude
+    cutouts: tuple[Cutout, ...] = ()
+    growths: tuple[Growth, ...] = ()
+    sources: tuple[SourceEllipse, ...] = ()
+    matches: tuple[Match, ...] = ()
+    aperture: Aperture | None = None
+    excluded_fibers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    spectrum: Spectrum | None = None
+    fiber_fluxes: tuple[FiberFlux, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One identity of the main line beside the others: what it means and what its companions show."""
+
+    identity: str
+    redshift: float
+    probability: float
+    rest_equivalent_width: float
+    companions: tuple[Companion, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """What the measurements mean if the line is `identity`.
+
+    Attributes
+    ----------
+    measurements : Measurements
+    identity : str
+        One of `classification.posterior.IDENTITIES`.
+    redshift, redshift_err : float
+        NaN for star, artifact and noise.
+    chosen_by : str
+        "automatic" or "person".
+    line_label : str
+        The line for people, "[O II] 3727".
+    p_lya : float
+        Probability of Lyα, 0 to 1.
+    posterior : mapping
+        Identity to probability, summing to 1.
+    evidence : tuple of Evidence
+    calibrated : bool
+        Whether the probabilities were calibrated against truth.
+    plae_poii : PlaeRatio
+        From the combined continuum.
+    plae_sources : tuple of PlaeRatio
+        One for each continuum source, `source` naming it.
+    continuum : ContinuumEstimate
+        The combined continuum under the line.
+    continuum_sources : tuple of ContinuumEstimate
+        Its inputs with their weights.
+    equivalent_width, equivalent_width_err : float
+        Rest frame, Å, for `identity`, from the combined continuum (a lower limit if the continuum is a
+        limit).
+    ew_lya, ew_lya_err, ew_oii, ew_oii_err : float
+        The same were it Lyα, [O II] (NaN where [O II] is impossible).
+    luminosity : float
+        Line luminosity, erg/s.
+    companions : tuple of Companion
+        Of `identity` at `redshift`.
+    solutions : tuple of Solution
+        The published multi-line scores, best first.
+    rivals : tuple of Rival
+        Every emission-line identity, most probable first.
+    quality : float
+        0 to 1, of `redshift`.
+    flags : tuple of Flag
+    labels : tuple of str
+        What kind of object it is: "agn".
+    asserted : tuple of str
+        What a person set, in words: "identity", "redshift", "counterpart", "aperture", "fibers",
+        "without the wide continuum", ... Everything else is the data's.
+    """
+
+    measurements: Measurements
+    identity: str
+    redshift: float
+    p_lya: float
+    posterior: Mapping[str, float]
+    plae_poii: PlaeRatio
+    continuum: ContinuumEstimate
+    redshift_err: float = NAN
+    chosen_by: str = "automatic"
+    line_label: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    calibrated: bool = False
+    plae_sources: tuple[PlaeRatio, ...] = ()
+    continuum_sources: tuple[ContinuumEstimate, ...] = ()
+    equivalent_width: float = NAN
+    equivalent_width_err: float = NAN
+    ew_lya: float = NAN
+    ew_lya_err: float = NAN
+    ew_oii: float = NAN
+    ew_oii_err: float = NAN
+    luminosity: float = NAN
+    companions: tuple[Companion, ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+    quality: float = NAN
+    flags: tuple[Flag, ...] = ()
+    labels: tuple[str, ...] = ()
+    asserted: tuple[str, ...] = ()
