@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -16,13 +21,25 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from elixer_widgets._errors import DataError
 
 # What astropy raises for files that are not FITS, cut short, or broken inside a compressed tile.
-_BROKEN = (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, RuntimeError, zlib.error, fits.VerifyError)
+BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    zlib.error,
+    lzma.LZMAError,
+    fits.VerifyError,
+)
 
 # What is kept of a header: exposure and the zero points of the surveys. Some headers have ten thousand cards.
 KEYWORDS = (
     *("EXPTIME", "FILTER", "BUNIT", "SEEING"),
     *("FLUXMAG0", "MZP_AB", "PHOTZP", "MAGZERO", "MAGZPT"),
     *("PHOTFLAM", "PHOTPLAM", "PHOTZPT", "PHOTMJSR", "PIXAR_SR"),
+    *("BOFFSET", "BSOFTEN"),
 )
 
 # A block of exact zeros this large (fraction of the cutout) in a floating-point image is padding, not sky.
@@ -122,9 +139,12 @@ _PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 def _raw(path: str, hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU) -> tuple[str, int] | None:
-    """Pixel type and first byte of an image whose bytes are its pixels, else None."""
+    """Pixel type and first byte of an image whose bytes are its pixels, else None.
+
+    In a file that is compressed as a whole, the first byte is counted after unpacking.
+    """
     header = hdu.header
-    if isinstance(hdu, fits.CompImageHDU) or _squeezed(path) or header.get("BITPIX") not in _PIXELS:
+    if isinstance(hdu, fits.CompImageHDU) or header.get("BITPIX") not in _PIXELS:
         return None
     if header.get("BSCALE", 1.0) != 1.0 or header.get("BZERO", 0.0) != 0.0 or "BLANK" in header:
         return None
@@ -168,7 +188,7 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
         raise DataError(f"{name}: there is no such file; check the path") from error
     except DataError:
         raise
-    except _BROKEN as error:
+    except BROKEN as error:
         what = f"HDU {hdu!r}" if hdu is not None and isinstance(error, KeyError | IndexError) else "this"
         raise DataError(
             f"{name}: {what} cannot be read as a FITS image ({error!s:.80}); give an intact FITS image"
@@ -178,10 +198,19 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
     )
 
 
-def _squeezed(path: str) -> bool:
-    """Whether the whole file is compressed (gzip, bzip2, xz): it can only be read from its beginning, so at once."""
+# How files that are compressed as a whole begin.
+_PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ", lzma.open),
+)
+
+
+def _unpacker(path: str) -> Callable[..., Any] | None:
+    """What opens a file that is compressed as a whole (gzip, bzip2, xz), else None."""
     with open(path, "rb") as file:
-        return file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
+        start = file.read(6)
+    return next((opener for mark, opener in _PACKERS if start.startswith(mark)), None)
 
 
 def read_section(plane: ImagePlane, position: tuple[float, float], size: float) -> tuple[np.ndarray, WCS, str]:
@@ -228,7 +257,7 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
     ya, yb, xa, xb = max(y0, 0), min(y0 + side, ny), max(x0, 0), min(x0 + side, nx)
     try:
         inside = _pixels(plane, slice(ya, yb), slice(xa, xb))
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DataError(
             f"{plane.path}: rows {ya} to {yb} cannot be read ({error!s:.80}); "
             "the file is cut short or broken, fetch it again"
@@ -237,6 +266,7 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
         raise DataError(f"{plane.path}: the file ends before row {yb}; it is cut short, fetch it again")
     notes = []
     inside[~np.isfinite(inside)] = np.nan
+    inside = _linear(inside, plane)
     if plane.floating:
         padding = _padding(inside)
         if padding.any():
@@ -269,7 +299,9 @@ def _pixels(plane: ImagePlane, rows: slice, columns: slice) -> np.ndarray:
     if plane.raw is not None:
         pixel, start = np.dtype(plane.raw[0]), plane.raw[1]
         out = np.empty((rows.stop - rows.start, width), dtype=np.float32)
-        with open(plane.path, "rb", buffering=0) as file:
+        unpacker = _unpacker(plane.path)
+        # A packed file is read from its beginning, but never held whole.
+        with unpacker(plane.path, "rb") if unpacker else open(plane.path, "rb", buffering=0) as file:
             for index, row in enumerate(range(rows.start, rows.stop)):
                 file.seek(start + pixel.itemsize * (row * plane.shape[1] + columns.start))
                 line = file.read(pixel.itemsize * width)
@@ -282,8 +314,20 @@ def _pixels(plane: ImagePlane, rows: slice, columns: slice) -> np.ndarray:
         # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
         with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
             image = hdus[plane.hdu]
-            source = image.data if _squeezed(plane.path) else image.section
+            source = image.data if _unpacker(plane.path) else image.section
             return np.array(source[(0,) * plane.degenerate + (rows, columns)], dtype=np.float32)
+
+
+def _linear(data: np.ndarray, plane: ImagePlane) -> np.ndarray:
+    """Counts of an image that is stored as asinh magnitudes, as Pan-STARRS stacks are; others as they are.
+
+    Waters et al. 2020, ApJS 251, 4, section 3 (the equation from memory): counts = BOFFSET + 2 BSOFTEN sinh(v / a) with
+    a = 2.5 lg e.
+    """
+    softening, offset = plane.keywords.get("BSOFTEN"), plane.keywords.get("BOFFSET")
+    if not isinstance(softening, int | float) or not isinstance(offset, int | float):
+        return data
+    return (offset + 2.0 * softening * np.sinh(data.astype(float) / (2.5 * np.log10(np.e)))).astype(np.float32)
 
 
 def _padding(data: np.ndarray) -> np.ndarray:

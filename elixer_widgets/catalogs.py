@@ -111,7 +111,7 @@ class CatalogLibrary:
     def build_catalog_list(self) -> None:
         """Look at all images on disk now instead of at the first use."""
         for survey in self.library.surveys:
-            self.library.tiles(survey)
+            self.library.footprints(survey)
 
     def get_full_catalog_list(self) -> list[Survey]:
         """Every survey known, on disk or not."""
@@ -139,9 +139,9 @@ class CatalogLibrary:
         ra, dec = _position(position)
         found = {}
         for survey in self._chosen(catalogs):
-            here = {tile.band for _, tile in self.library.tiles(survey).covering(ra, dec)}
+            here = self.library.bands(survey, ra, dec)
             if here:
-                found[survey.name] = [band for band in survey.bands if band in here]
+                found[survey.name] = list(here)
         return found
 
     def get_cutouts(

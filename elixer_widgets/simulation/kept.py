@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
-"""The environment variable that names another cache folder."""
+from elixer_widgets._cache import CACHE_VARIABLE, cache_folder
+
+__all__ = ["CACHE_VARIABLE", "SIMULATED", "kept_release"]
 
 SIMULATED = "simulated_release"
 """The folder's name."""
-
-
-def cache_folder() -> Path:
-    """Where things made once are kept: `$ELIXER_WIDGETS_CACHE`, else the user's cache folder."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
 
 
 def kept_release(announce: Callable[[str], object] | None = None) -> Path:

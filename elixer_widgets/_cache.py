@@ -1,0 +1,31 @@
+"""The folder for what is made or fetched once and kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
+"""The environment variable that names another cache folder."""
+
+
+def cache_folder() -> Path:
+    """Where things made once are kept: `$ELIXER_WIDGETS_CACHE`, else the user's cache folder."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that no reader ever meets half of it: many processes may share one cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
