@@ -13,40 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elixer_widgets.detection import NAN, DataError, Spectrum
-from elixer_widgets.spectra.gaussians import (
-    GaussianFits,
-    Samples,
-    fit_gaussians,
-    gather,
-    linear_amplitudes,
+from elixer_widgets.spectra.gaussians import GaussianFits, Samples, gather, linear_amplitudes
+from elixer_widgets.spectra.starts import (  # noqa: F401 (the windows are part of what a fit is)
+    MIN_HALF_WINDOW,
+    SIGMA_MAX,
+    WINDOW_SIGMAS,
+    Search,
+    best_fits,
+    half_window,
 )
 from elixer_widgets.spectra.wavelengths import sky_mask
 
 FWHM_PER_SIGMA = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))
 
-MAX_SHIFT = 8.0
-"""Å that the centre may move from the wavelength asked for; broad lines may move by half their σ."""
-
 FLUX_UNIT = 1e-17
 """erg/s/cm² of one unit of (flux density of a Spectrum) x Å."""
-
-SIGMA_MAX = 55.0
-"""Å; the broadest lines looked for (ELiXer's widest window class for active nuclei)."""
-
-NARROW_WIDTHS = (2.2, 3.5, 5.5)
-BROAD_WIDTHS = (9.0, 15.0, 25.0, 40.0)
-"""Å; widths at which a fit is tried before the best is refined. The narrow ones share one window."""
-
-_OFFSETS = np.linspace(-1.0, 1.0, 7)
-
-MIN_HALF_WINDOW = 28.0
-"""Å on either side of a narrow line: some 20 samples of continuum at HETDEX's 2 Å step."""
-
-WINDOW_SIGMAS = 4.5
-"""Half width of the window of a broad line in units of its σ: beyond, less than 1e-5 of the flux is left."""
-
-SLOPE_HALF_WINDOW = 40.0
-"""Å; in a window wider than this, under a line of σ > 9 Å, the continuum may have a slope."""
 
 BLOCK = 128
 """Fits taken together: more do not fit into the processor's cache, and are slower."""
@@ -249,8 +230,8 @@ def fit_many(
     out: list[LineFit] = []
     for start in range(0, wavelengths.size, BLOCK):
         part = slice(start, start + BLOCK)
-        search = _Search(samples, which[part], wavelengths[part], lower[part], window, sigma_max, absorption)
-        out += _line_fits(spectra, samples, which[part], wavelengths[part], _best_widths(search))
+        search = Search(samples, which[part], wavelengths[part], lower[part], window, sigma_max, absorption)
+        out += _line_fits(spectra, samples, which[part], wavelengths[part], best_fits(search))
     return out
 
 
@@ -284,98 +265,6 @@ def blended_model(line: LineFit, lines: Sequence[LineFit], wavelength: np.ndarra
         if np.isfinite(each.flux) and abs(each.center - line.center) > max(2.0, 0.5 * min(each.sigma, line.sigma)):
             model = model + each.profile(wavelength)
     return model
-
-
-def _half_window(sigma: np.ndarray, window: float | None) -> np.ndarray:
-    if window is not None:
-        return np.full(np.shape(sigma), float(window))
-    return np.maximum(MIN_HALF_WINDOW, WINDOW_SIGMAS * sigma)
-
-
-@dataclass(frozen=True)
-class _Search:
-    """What a call of the fit allows: one entry a line in `which`, `wavelengths` and `lower` (smallest σ, Å)."""
-
-    samples: Samples
-    which: np.ndarray
-    wavelengths: np.ndarray
-    lower: np.ndarray
-    window: float | None
-    sigma_max: float
-    absorption: bool | None
-
-    def signed(self, area: np.ndarray, area_err: np.ndarray) -> np.ndarray:
-        """Signal to noise of the sign that is asked for, -inf where it is not determined."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            score = area / area_err
-        score = np.abs(score) if self.absorption is None else -score if self.absorption else score
-        return np.where(np.isfinite(score), score, -np.inf)
-
-
-def _best_widths(search: _Search) -> GaussianFits:
-    """Start every fit from the width and offset of largest evidence, then refine with a window to match.
-
-    Noise has more places for a narrow peak than for a broad one. With centre and ln σ equally likely everywhere, the
-    evidence of a width goes as σ exp(SNR²/2), so that starts are compared by SNR² + 2 ln σ.
-    """
-    n = search.wavelengths.size
-    rows = np.arange(n)
-    best, narrow = np.full(n, -np.inf), np.full(n, -np.inf)
-    center, sigma = search.wavelengths.copy(), np.full(n, min(NARROW_WIDTHS[0], search.sigma_max))
-    for widths in (NARROW_WIDTHS, *((width,) for width in BROAD_WIDTHS)):
-        allowed = np.array([width for width in widths if width <= search.sigma_max])
-        if not allowed.size:
-            break
-        reach = max(6.0, float(allowed[-1]))
-        # every width at every offset, as one list of trials
-        trial_width = np.repeat(allowed, _OFFSETS.size)
-        trial = search.wavelengths[:, None] + np.tile(_OFFSETS * reach, allowed.size)
-        widest = float(_half_window(allowed[-1], search.window)) + reach
-        part = gather(search.samples, search.which, search.wavelengths, np.full(n, widest))
-        score = search.signed(*linear_amplitudes(part, trial, trial_width[:, None]))
-        evidence = np.abs(score) * score + 2.0 * np.log(trial_width)
-        place = evidence.argmax(axis=1)
-        better = evidence[rows, place] > best
-        best = np.where(better, evidence[rows, place], best)
-        center = np.where(better, trial[rows, place], center)
-        sigma = np.where(better, trial_width[place], sigma)
-        if widths is NARROW_WIDTHS:
-            narrow = score.max(axis=1)
-        elif np.all((score.max(axis=1) < 0.8 * narrow) & (narrow > 8.0)):
-            break  # a strong narrow line: no broader one can be hidden under it
-    return _refined(search, center, np.maximum(sigma, search.lower * 1.05))
-
-
-def _refined(search: _Search, center: np.ndarray, sigma: np.ndarray) -> GaussianFits:
-    """Fits from given starts (n,), in windows that follow the width."""
-    fits: GaussianFits | None = None
-    pending = np.arange(center.size)
-    for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
-        half = _half_window(sigma[pending], search.window)
-        reach = np.maximum(MAX_SHIFT, 0.5 * sigma[pending])
-        part = gather(search.samples, search.which[pending], center[pending], half)
-        found = fit_gaussians(
-            part,
-            center[pending],
-            sigma[pending],
-            center_low=search.wavelengths[pending] - reach,
-            center_high=search.wavelengths[pending] + reach,
-            sigma_low=search.lower[pending],
-            sigma_high=np.minimum(search.sigma_max, half / 2.0),
-            absorption=search.absorption,
-            sloped=half > SLOPE_HALF_WINDOW,
-        )
-        fits = found if fits is None else fits.replaced(pending, found)
-        if search.window is not None:
-            break
-        changed = np.abs(_half_window(found.sigma, None) / half - 1.0) > 0.3
-        if not np.any(changed):
-            break
-        pending = pending[changed]
-        sigma[pending] = fits.sigma[pending]
-        center[pending] = fits.center[pending]
-    assert fits is not None
-    return fits
 
 
 def _line_fits(
@@ -466,7 +355,7 @@ def forced_flux(
     places = np.atleast_1d(np.asarray(centers, dtype=float))
     widths = np.broadcast_to(np.asarray(sigma, dtype=float), places.shape)
     samples = Samples.of([without_lines(spectrum, subtract) if subtract else spectrum])
-    part = gather(samples, np.zeros(places.size, int), places, _half_window(widths, None))
+    part = gather(samples, np.zeros(places.size, int), places, half_window(widths, None))
     area, area_err = linear_amplitudes(part, places[:, None], widths[:, None, None], inflate=inflate)
     area, area_err = area[:, 0], area_err[:, 0]
     # what share of the line the good samples see
