@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from astropy.stats import biweight_location, biweight_scale
-from scipy.integrate import trapezoid
 from scipy.special import log_ndtr
 
 from elixer_widgets.detection import NAN, Magnitude
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.sources import SourceEllipse
-from elixer_widgets.spectra.continuum import ContinuumEstimate, ab_magnitude, flux_density, g_response
+from elixer_widgets.spectra.continuum import (
+    SLOPE_ERROR,
+    TYPICAL_SLOPE,
+    ContinuumEstimate,
+    ab_magnitude,
+    flux_density,
+    g_response,
+    g_width,
+)
 
 HETDEX_DEPTH = 24.8
 """AB magnitude below which the continuum of a HETDEX spectrum is not trusted, where a shot has no own
@@ -32,12 +38,9 @@ G_WAVELENGTH = 4726.1
 PIVOT: dict[str, float] = {"g": 4750.0, "r": 6250.0, "f606w": 5920.0}
 """Å; wavelengths that the bands' magnitudes refer to. g comes first; the other two stand in for it."""
 
-RED_SLOPE = -1.5
-"""f_λ ∝ λ^β between a red band and the line: between Lyα emitters (about -1.8) and [O II] galaxies (about -1)."""
-
-SLOPE_ERROR = 0.7
-"""Standard deviation of β over what may be behind a line; our estimate. It makes an error that grows with the distance
-of the line from the band."""
+RED_SLOPE = TYPICAL_SLOPE
+"""f_λ ∝ λ^β between a red band and the line. What is not known of it makes an error that grows with the distance of the
+line from the band."""
 
 SKY_RESIDUAL = 0.5
 """Error of a spectrum's continuum in units of its depth; our estimate."""
@@ -122,13 +125,6 @@ def from_magnitude(
     )
 
 
-@lru_cache(maxsize=1)
-def _g_width() -> float:
-    """∫ R/λ dλ of the g band, R being the response per photon."""
-    grid = np.arange(3600.0, 5800.0, 5.0)
-    return float(trapezoid(g_response(grid) / grid, grid))
-
-
 def line_in_g(flux: float, wavelength: float) -> float:
     """What a line adds to the continuum that a g magnitude stands for.
 
@@ -147,7 +143,7 @@ def line_in_g(flux: float, wavelength: float) -> float:
     if not flux > 0:
         return 0.0
     response = float(g_response(np.array([wavelength]))[0])
-    return flux * 1e17 * response / (wavelength * _g_width())
+    return flux * 1e17 * response / (wavelength * g_width())
 
 
 def _without_line(estimate: ContinuumEstimate, flux: float, wavelength: float) -> ContinuumEstimate:
@@ -240,9 +236,7 @@ def _weigh_wide(wide: ContinuumEstimate, wavelength: float, depth: float) -> Con
         return replace(wide, weight=0.1)
     # The depth is about the scatter of empty fibers: residuals of the sky that the error array does not hold
     statistical = wide.error if np.isfinite(wide.error) else 0.0
-    error = float(
-        np.hypot(np.hypot(statistical, SKY_RESIDUAL * limit), slope_error(wavelength, PIVOT["g"]) * wide.value)
-    )
+    error = float(np.hypot(statistical, SKY_RESIDUAL * limit))
     if limit == 0.0:
         return replace(wide, weight=1.0)
     # The published weight, with its own error of a fifth of the depth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -37,14 +38,17 @@ NARROW_LINE = 10.0
 G_EFFECTIVE = 4726.1
 """Å; effective wavelength of the g band in ELiXer."""
 
-# Response of the SDSS g band at 1.2 airmass (Doi et al. 2010, AJ 139, 1628, table 4), every 40 Å from 3620 Å.
-_G_START, _G_STEP = 3620.0, 40.0
-_G_RESPONSE = (
-    0.0001, 0.0016, 0.0021, 0.0019, 0.0029, 0.0072, 0.0224, 0.0478, 0.0809, 0.1186, 0.1653, 0.1944, 0.2212, 0.2446,
-    0.2615, 0.2728, 0.2840, 0.2954, 0.3058, 0.3147, 0.3236, 0.3326, 0.3401, 0.3463, 0.3525, 0.3585, 0.3636, 0.3685,
-    0.3728, 0.3772, 0.3807, 0.3843, 0.3879, 0.3909, 0.3940, 0.3968, 0.3995, 0.4018, 0.4012, 0.3979, 0.3921, 0.3676,
-    0.2920, 0.1719, 0.0769, 0.0341, 0.0162, 0.0082, 0.0044, 0.0021, 0.0002,
-)  # fmt: skip
+G_FILTER = "sdss2010-g"
+"""speclite's name of the SDSS g band at 1.2 airmass (Doi et al. 2010, AJ 139, 1628)."""
+
+TYPICAL_SLOPE = -1.5
+"""f_λ ∝ λ^β of what is behind a line: between Lyα emitters (about -1.8) and [O II] galaxies (about -1)."""
+
+SLOPE_ERROR = 0.7
+"""Standard deviation of β over what may be behind a line; our estimate."""
+
+SHAPE_ERROR = 0.2
+"""By how much the slope of the whole band may miss that towards the line: no continuum is a power law; our estimate."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,47 @@ def rest_width(
     return width, error, continuum.is_limit
 
 
+@lru_cache(maxsize=1)
+def _g_curve() -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths (Å) and response of the g band."""
+    # speclite brings astropy's tables and YAML reader with it; nothing but the g band needs them
+    from speclite.filters import load_filter
+
+    curve = load_filter(G_FILTER)
+    return np.asarray(curve.wavelength, float), np.asarray(curve.response, float)
+
+
 def g_response(wavelength: np.ndarray) -> np.ndarray:
-    """Relative response of the SDSS g band (per photon) at `wavelength` (Å), 0 outside the band."""
-    knots = _G_START + _G_STEP * np.arange(len(_G_RESPONSE))
-    return np.interp(wavelength, knots, _G_RESPONSE, left=0.0, right=0.0)
+    """Response of the SDSS g band (per photon) at `wavelength` (Å), 0 outside the band."""
+    return np.interp(wavelength, *_g_curve(), left=0.0, right=0.0)
+
+
+@lru_cache(maxsize=1)
+def g_width() -> float:
+    """∫ R/λ dλ of the g band, R being the response per photon."""
+    wavelength, response = _g_curve()
+    return float(trapezoid(response / wavelength, wavelength))
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """The g band on one wavelength grid: what each sample adds to ∫ R/λ dλ, and ln λ/λ_eff."""
+
+    share: np.ndarray
+    color: np.ndarray
+
+
+@lru_cache(maxsize=16)
+def _band_on(grid: bytes) -> _Band:
+    wavelength = np.frombuffer(grid)
+    share = g_response(wavelength) * np.gradient(wavelength) / wavelength
+    return _Band(share, np.log(wavelength / G_EFFECTIVE))
+
+
+@lru_cache(maxsize=1)
+def _whole_band() -> _Band:
+    """The same on the filter's own samples."""
+    return _band_on(_g_curve()[0].tobytes())
 
 
 def narrow_continuum(spectrum: Spectrum, fit: LineFit) -> ContinuumEstimate:
@@ -139,11 +180,15 @@ def narrow_continuum(spectrum: Spectrum, fit: LineFit) -> ContinuumEstimate:
     Returns
     -------
     ContinuumEstimate
-        Named "narrow"; a limit at 2σ if the continuum is below 2σ.
+        Named "narrow"; a limit at 2σ if the continuum is below 2σ. The error includes the noise's correlation.
     """
     if not np.isfinite(fit.continuum):
         return ContinuumEstimate("narrow", NAN, note="the line could not be fitted")
-    return _estimate("narrow", fit.continuum, fit.continuum_err, fit.center, "")
+    error = fit.continuum_err
+    if spectrum.has_error:
+        # The fit takes its samples as independent
+        error *= correlation_factor(spectrum, np.asarray(spectrum.good))
+    return _estimate("narrow", fit.continuum, error, fit.center, "")
 
 
 def wide_continuum(
@@ -155,7 +200,7 @@ def wide_continuum(
     ----------
     spectrum : Spectrum
     wavelength : float
-        Å; where the continuum is wanted (a spectrum flat in f_ν is assumed). By default the band's effective one.
+        Å; where the continuum is wanted. By default the band's effective one.
     lines : sequence of LineFit
         Left out by 3σ on either side.
     depth : float
@@ -164,20 +209,21 @@ def wide_continuum(
     Returns
     -------
     ContinuumEstimate
-        Named "wide", band "g"; NaN if less than half of the band is covered.
+        Named "wide", band "g"; NaN if less than half of the band is covered. The colour term, from the band to the
+        line and for what is masked, follows the spectrum's own slope as far as it is measured, else the typical one;
+        what is not known of it is in the error.
     """
     place = wavelength if np.isfinite(wavelength) else G_EFFECTIVE
     usable = spectrum.good & ~sky_mask(spectrum.wavelength)
-    f_nu, error = _band_average(spectrum, usable & _off_lines(spectrum, lines))
-    if not np.isfinite(f_nu):
+    band = _band_average(spectrum, usable & _off_lines(spectrum, lines))
+    if not np.isfinite(band.flux):
         # the broad bumps and troughs of a bright continuum are its own: without them little of the band is left
         narrow = [each for each in lines if not each.is_absorption and each.sigma < NARROW_LINE]
-        f_nu, error = _band_average(spectrum, usable & _off_lines(spectrum, narrow))
-    if not np.isfinite(f_nu):
+        band = _band_average(spectrum, usable & _off_lines(spectrum, narrow))
+    if not np.isfinite(band.flux):
         return ContinuumEstimate("wide", NAN, band="g", note="less than half of the g band is covered")
-    # the average is in the units of a flux density at the effective wavelength; flat f_ν takes it to the line
-    scale = (G_EFFECTIVE / place) ** 2
-    return _estimate("wide", f_nu * scale, error * scale, place, "g", depth)
+    value, error = band.at(place)
+    return _estimate("wide", value, error, place, "g", depth)
 
 
 def _off_lines(spectrum: Spectrum, lines: Sequence[LineFit]) -> np.ndarray:
@@ -203,8 +249,8 @@ def g_magnitude(spectrum: Spectrum, depth: float = NAN) -> Magnitude:
     Magnitude
         A limit at 2σ if the flux through the band is below 2σ; NaN if less than half of the band is covered.
     """
-    flux, error = _band_average(spectrum, np.asarray(spectrum.good))
-    estimate = _estimate("spectrum", flux, error, G_EFFECTIVE, "g", depth)
+    band = _band_average(spectrum, np.asarray(spectrum.good))
+    estimate = _estimate("spectrum", band.flux, band.error, G_EFFECTIVE, "g", depth)
     return Magnitude(
         "g",
         estimate.magnitude,
@@ -244,30 +290,94 @@ def correlation_factor(spectrum: Spectrum, keep: np.ndarray) -> float:
     return float(np.sqrt(1.0 + excess)) if excess > 2.0 * by_chance else 1.0
 
 
-def _band_average(spectrum: Spectrum, keep: np.ndarray) -> tuple[float, float]:
+def _typical(band: _Band, keep: np.ndarray | slice, slope: float) -> tuple[float, float]:
+    """Mean of (λ/λ_eff)^slope over a part of the band, and the derivative of its logarithm with the slope."""
+    share, color = band.share[keep], band.color[keep]
+    power = share * np.exp(slope * color)
+    total = float(power.sum())
+    return total / float(share.sum()), float((power @ color) / total)
+
+
+@dataclass(frozen=True)
+class _Average:
     """f_ν averaged over the g band, as flux density at its effective wavelength (1e-17 erg/s/cm²/Å), and its error.
+
+    `slope` is that of f_ν ∝ λ^slope, with its error.
+    """
+
+    flux: float
+    error: float
+    slope: float = TYPICAL_SLOPE + 2.0
+    slope_err: float = SLOPE_ERROR
+
+    def at(self, wavelength: float) -> tuple[float, float]:
+        """Flux density at a wavelength (Å) and its error, the colour term's included."""
+        mean, middle = _typical(_whole_band(), slice(None), self.slope)
+        color = float(np.log(wavelength / G_EFFECTIVE))
+        scale = float(np.exp(self.slope * color) / mean * (G_EFFECTIVE / wavelength) ** 2)
+        missing = abs(color - middle) * float(np.hypot(self.slope_err, SHAPE_ERROR))
+        return self.flux * scale, float(np.hypot(self.error * scale, missing * max(self.flux, 0.0) * scale))
+
+
+def _slope(color: np.ndarray, f_nu: np.ndarray, error: np.ndarray, correlation: float) -> tuple[float, float]:
+    """Slope of f_ν ∝ λ^slope and its error: the likeliest, the typical one being known beforehand.
+
+    Gauss-Newton steps on the slope, the height being the best one at each (Golub & Pereyra 1973, SIAM J. Numer. Anal.
+    10, 413).
+    """
+    typical = TYPICAL_SLOPE + 2.0
+    weight = 1.0 / (error * correlation) ** 2
+    slope, information = typical, 0.0
+    for _ in range(5):
+        model = np.exp(slope * color)
+        w_model = weight * model
+        norm, first, second = w_model @ model, (w_model * color) @ model, (w_model * color**2) @ model
+        height = (w_model @ f_nu) / norm
+        if not height > 0:
+            return typical, SLOPE_ERROR
+        gradient = height * ((w_model * color) @ f_nu - height * first)
+        information = height**2 * (second - first**2 / norm)
+        step = (gradient + (typical - slope) / SLOPE_ERROR**2) / (information + SLOPE_ERROR**-2)
+        slope = float(np.clip(slope + step, -6.0, 6.0))
+    return slope, float(1.0 / np.sqrt(information + SLOPE_ERROR**-2))
+
+
+def _band_average(spectrum: Spectrum, keep: np.ndarray) -> _Average:
+    """The g band's average over the samples to keep, the rest of the band filled in with the spectrum's own slope.
 
     The AB magnitude is that of ∫ f_λ λ R dλ / (c ∫ R/λ dλ) for the response R per photon.
     """
-    wavelength = np.asarray(spectrum.wavelength)
-    weight = g_response(wavelength) * np.gradient(wavelength)
-    fine = np.linspace(_G_START, _G_START + _G_STEP * (len(_G_RESPONSE) - 1), 1000)
-    whole = float(trapezoid(g_response(fine) / fine, fine))
-    seen = float(np.sum(weight[keep] / wavelength[keep]))
-    if seen < 0.5 * whole:
-        return NAN, NAN
-    # over the part that is seen: the spectrum is taken to be flat in f_ν across small gaps
-    kernel = weight[keep] * wavelength[keep] / seen / G_EFFECTIVE**2
-    flux = float(np.sum(kernel * spectrum.flux[keep]))
+    wavelength = np.asarray(spectrum.wavelength, float)
+    band = _band_on(np.ascontiguousarray(wavelength).tobytes())
+    keep = keep & (band.share > 0)
+    seen = float(np.sum(band.share[keep]))
+    if seen < 0.5 * g_width():
+        return _Average(NAN, NAN)
+    color = band.color[keep]
+    to_f_nu = np.exp(2.0 * color)
+    f_nu = np.asarray(spectrum.flux)[keep] * to_f_nu
+    kernel = band.share[keep] / seen
+    correlation = 1.0
     if spectrum.has_error:
-        error = float(np.sqrt(np.sum((kernel * np.asarray(spectrum.error)[keep]) ** 2)))
-        error *= correlation_factor(spectrum, keep)
+        sigma = np.asarray(spectrum.error)[keep]
+        correlation = correlation_factor(spectrum, keep)
     else:
         scatter = np.diff(np.asarray(spectrum.flux)[keep]) / np.sqrt(2.0)
         if not scatter.size:
-            return NAN, NAN
-        error = float(1.4826 * np.median(np.abs(scatter)) * np.sqrt(np.sum(kernel**2)))
-    return flux, error
+            return _Average(NAN, NAN)
+        sigma = np.full(color.size, 1.4826 * float(np.median(np.abs(scatter))))
+    sigma = sigma * to_f_nu
+    slope, slope_err = TYPICAL_SLOPE + 2.0, SLOPE_ERROR
+    if np.all(sigma > 0):
+        slope, slope_err = _slope(color, f_nu, sigma, correlation)
+    (whole, middle), (part, middle_seen) = (
+        _typical(_whole_band(), slice(None), slope),
+        _typical(band, keep, slope),
+    )
+    flux = float(kernel @ f_nu) * whole / part
+    error = float(np.sqrt(np.sum((kernel * sigma) ** 2))) * correlation * whole / part
+    missing = abs(middle - middle_seen) * slope_err * max(flux, 0.0)
+    return _Average(flux, float(np.hypot(error, missing)), slope, slope_err)
 
 
 def _estimate(

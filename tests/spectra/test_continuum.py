@@ -5,7 +5,7 @@ import pytest
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra import fit_line, g_magnitude, narrow_continuum, wide_continuum
-from elixer_widgets.spectra.continuum import ab_magnitude, flux_density
+from elixer_widgets.spectra.continuum import _g_curve, ab_magnitude, flux_density, g_response
 from elixer_widgets.spectra.wavelengths import hetdex_grid
 from tests.spectra.synthetic import spectrum
 
@@ -69,14 +69,57 @@ def test_narrow_continuum() -> None:
     assert limit.is_limit and limit.value == pytest.approx(2.0 * limit.error)
 
 
-@pytest.mark.parametrize(
-    ("slope", "magnitude"),
-    # speclite 1.0, filter sdss2010-g, of f_λ = 1e-17 (λ / 4700 Å)^slope
-    [(-3, 21.7206), (-2, 21.7316), (-1, 21.7350), (0, 21.7310), (1, 21.7197), (2, 21.7014)],
-)
-def test_g_agrees_with_speclite(slope: int, magnitude: float) -> None:
-    spectrum_ = Spectrum(GRID, (GRID / 4700.0) ** slope, np.full(GRID.size, 0.001))
-    assert g_magnitude(spectrum_).value == pytest.approx(magnitude, abs=0.002)
+def _true_g(slope: float) -> float:
+    """speclite's own magnitude of f_λ = 1e-17 (λ / 4700 Å)^slope over the whole band."""
+    units = pytest.importorskip("astropy.units")
+    filters = pytest.importorskip("speclite.filters")
+    wide = np.arange(3000.0, 6500.0, 1.0)
+    flux = 1e-17 * (wide / 4700.0) ** slope * units.erg / (units.s * units.cm**2 * units.AA)
+    table = filters.load_filters("sdss2010-g").get_ab_magnitudes(flux, wide * units.AA)
+    return float(table["sdss2010-g"][0])
+
+
+SLOPES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("missing", [(0.0, 0.0), (3470.0, 4000.0), (4300.0, 4700.0), (5200.0, 5540.0)])
+def test_g_agrees_with_speclite(slope: float, missing: tuple[float, float]) -> None:
+    """With the whole band, and with a part of it masked: the rest is filled in with the spectrum's own slope."""
+    error = np.where((missing[0] < GRID) & (missing[1] > GRID), 0.0, 0.001)
+    measured = g_magnitude(Spectrum(GRID, (GRID / 4700.0) ** slope, error))
+    assert measured.value == pytest.approx(_true_g(slope), abs=0.005)
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("wavelength", [3600.0, 5400.0])
+def test_color_term_takes_the_band_to_the_line(slope: float, wavelength: float) -> None:
+    wide = wide_continuum(Spectrum(GRID, (GRID / 4700.0) ** slope, np.full(GRID.size, 0.001)), wavelength)
+    assert wide.value == pytest.approx((wavelength / 4700.0) ** slope, rel=0.01)
+
+
+def test_unknown_slope_is_in_the_error() -> None:
+    """Faint continua of slopes spread as supposed: at either end of the spectrum, 68 % within the error."""
+    rng = np.random.default_rng(21)
+    pulls = []
+    for i in range(300):
+        place = (3600.0, 5450.0)[i % 2]
+        slope = rng.normal(-1.5, 0.7)
+        flux = 0.3 * (GRID / 4726.0) ** slope
+        wide = wide_continuum(Spectrum(GRID, flux + rng.normal(0, 0.6, GRID.size), np.full(GRID.size, 0.6)), place)
+        pulls.append((wide.value - 0.3 * (place / 4726.0) ** slope) / wide.error)
+    assert not np.any(np.isnan(pulls))
+    assert abs(np.mean(pulls)) < 0.2
+    # The error allows for shapes that are no power laws, so that these scatter by somewhat less than it
+    assert 0.75 < np.std(pulls) < 1.1
+
+
+def test_filter_is_read_once() -> None:
+    g_response(GRID)
+    before = _g_curve.cache_info().misses
+    g_response(GRID)
+    g_magnitude(_flat(22.0, 0.02))
+    assert _g_curve.cache_info().misses == before == 1
 
 
 def test_correlated_noise_widens_the_error() -> None:
@@ -91,3 +134,17 @@ def test_correlated_noise_widens_the_error() -> None:
         values.append(measured.value)
         errors.append(measured.error)
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_narrow_error_covers_correlated_noise() -> None:
+    rng = np.random.default_rng(4)
+    pulls = []
+    for _ in range(120):
+        white = rng.normal(0, 0.3, GRID.size + 2)
+        noise = (white[:-2] + white[1:-1] + white[2:]) / np.sqrt(3.0)
+        line = 30.0 / (2.6 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((GRID - 4500.0) / 2.6) ** 2)
+        noisy = Spectrum(GRID, 1.0 + line + noise, np.full(GRID.size, 0.3))
+        narrow = narrow_continuum(noisy, fit_line(noisy, 4500.0))
+        pulls.append((narrow.value - 1.0) / narrow.error)
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.2)
+    assert abs(np.mean(pulls)) < 0.3
