@@ -154,10 +154,32 @@ def agn(members: Mapping[str, Member], expected_at: Callable[[str], float]) -> f
     return factor(consistency)
 
 
-def lae(members: Mapping[str, Member], anchor: str, rest_width: float, rest_width_err: float) -> float:
-    """Factor for Lyα emitters at 1.88 < z < 3.53, from the rest equivalent width (Å) of Lyα in the wide continuum."""
+def lae(
+    members: Mapping[str, Member],
+    anchor: str,
+    rest_width: float,
+    rest_width_err: float,
+    *,
+    expected_at: Callable[[str], float] | None = None,
+    bright: bool = False,
+) -> float:
+    """Factor for Lyα emitters at 1.88 < z < 3.53.
+
+    Parameters
+    ----------
+    members : mapping
+        Lines by name, the anchor included.
+    anchor : str
+        Name of the main line's identity.
+    rest_width, rest_width_err : float
+        Rest equivalent width (Å) of the main line in the wide continuum.
+    expected_at : callable, optional
+        Observed wavelength (Å) of a line at the solution's redshift; without it no line is missed out of range.
+    bright : bool
+        Whether the continuum is brighter than magnitude 23.7.
+    """
     if anchor != "Lya":
-        return factor(-2.0) if "Lya" not in members else 1.0
+        return factor(_lya_beside(members, anchor, expected_at))
     main = members["Lya"]
     if rest_width > 20.0 or (rest_width + rest_width_err > 20.0 and rest_width - rest_width_err > 15.0):
         sure = rest_width - rest_width_err
@@ -168,4 +190,21 @@ def lae(members: Mapping[str, Member], anchor: str, rest_width: float, rest_widt
         consistency = -1.0
     if main.snr < 5.5:
         consistency = min(consistency, 0.0)
+    if bright and main.fwhm < 16.0 and consistency < 0.5:
+        consistency = min(consistency, -1.0)
     return factor(consistency)
+
+
+def _lya_beside(members: Mapping[str, Member], anchor: str, expected_at: Callable[[str], float] | None) -> float:
+    """Consistency of Lyα as a companion of another main line."""
+    place = RANGE[0] if expected_at is None else expected_at("Lya")
+    if "Lya" not in members:
+        return -2.0 if RANGE[0] <= place <= RANGE[1] else 0.0
+    lya, main = members["Lya"], members[anchor]
+    consistency = 0.0
+    if lya.snr < 3.5 if place <= 3650.0 else (lya.snr < 6.0 and lya.snr < 0.9 * main.snr):
+        consistency -= 1.0
+    allowed = _range(anchor, "Lya", _AGN_RANGES)
+    if allowed is not None and _verdict(main, lya, allowed) < 0:
+        consistency -= 1.0
+    return consistency

@@ -37,7 +37,7 @@ def line_score(
     """
     off = np.abs(np.asarray(offset, dtype=float))
     off = np.where(off <= 8.0, 0.0, off)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         score = (
             np.minimum(snr, 20.0)
             * np.minimum(np.asarray(peak_to_noise) / 5.0, 3.0)

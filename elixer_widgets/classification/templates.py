@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from elixer_widgets.spectra.lines import IDENTITY_LINES
+
 DRAWS = 400
 _SEED = 20170713
 
@@ -21,6 +23,15 @@ _BALMER = {"Hg": 0.468, "Hd": 0.259, "Hepsilon": 0.159, "Hzeta": 0.105, "Heta": 
 _REDDENING = {"Hg": 0.53, "Hd": 0.78, "Hepsilon": 0.90, "Hzeta": 0.98, "Heta": 1.03, "OII": 1.22, "NeIII": 1.0}
 # [O III] 5007/4959 (Storey & Zeippen 2000, MNRAS 312, 813) and [Ne III] 3869/3967 (NIST transition probabilities)
 _OIII_RATIO, _NEIII_RATIO = 2.98, 3.3
+
+
+OUTSIDER_SHARE = 0.1
+"""What is left of the share of lines that are no identity's anchor: their objects mostly show an anchor too."""
+
+_BROAD_KIND = "broad-line AGN"
+
+VERY_BROAD_SHARE = 0.1
+"""What is left, among very broad lines, of the kinds that do not make such lines: blends and misfits; our estimate."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,12 @@ class Kind:
     fluxes: Mapping[str, np.ndarray]
     broad: float
     narrow: float
+
+    def weight(self, width: int) -> float:
+        """Relative frequency among lines that are narrow (0), broad (1) or very broad (2)."""
+        if width == 0:
+            return self.narrow
+        return self.broad * (1.0 if width == 1 or self.name == _BROAD_KIND else VERY_BROAD_SHARE)
 
 
 def _lognormal(rng: np.random.Generator, median: float, dex: float) -> np.ndarray:
@@ -118,9 +135,9 @@ def _uv_galaxy(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 _MODELS: tuple[tuple[str, Callable[[np.random.Generator], dict[str, np.ndarray]], float, float], ...] = (
     # name, model, weight with a broad and with a narrow main line
-    ("galaxy", lambda rng: _galaxy(rng, -0.15, 0.35), 0.3, 1.0),
-    ("high-excitation galaxy", lambda rng: _galaxy(rng, 0.7, 0.3), 0.05, 0.15),
-    ("broad-line AGN", _broad_agn, 1.0, 0.03),
+    ("galaxy", lambda rng: _galaxy(rng, -0.15, 0.35), 0.1, 1.0),
+    ("high-excitation galaxy", lambda rng: _galaxy(rng, 0.7, 0.3), 0.02, 0.15),
+    (_BROAD_KIND, _broad_agn, 1.0, 0.03),
     ("narrow-line AGN", _narrow_agn, 0.1, 0.1),
     ("LAE", _lae, 0.1, 1.0),
     ("ultraviolet galaxy", _uv_galaxy, 0.02, 0.1),
@@ -140,8 +157,10 @@ def kinds() -> tuple[Kind, ...]:
 
 
 @lru_cache(maxsize=256)
-def ratios(anchor: str, lines: tuple[str, ...], broad: bool) -> tuple[np.ndarray, np.ndarray]:
+def ratios(anchor: str, lines: tuple[str, ...], width: int) -> tuple[np.ndarray, np.ndarray]:
     """Ratios of `lines` to `anchor` for all draws of the kinds that have the anchor.
+
+    `width` says of the main line: 0 narrow, 1 broad, 2 very broad.
 
     Returns
     -------
@@ -162,8 +181,27 @@ def ratios(anchor: str, lines: tuple[str, ...], broad: bool) -> tuple[np.ndarray
             ]
         block = np.array(columns, dtype=float).reshape(len(lines), DRAWS).T[usable]
         parts.append(block)
-        weights.append(np.full(block.shape[0], (kind.broad if broad else kind.narrow) / max(block.shape[0], 1)))
+        weights.append(np.full(block.shape[0], kind.weight(width) / max(block.shape[0], 1)))
     if not parts:
         return np.zeros((0, len(lines))), np.zeros(0)
     weight = np.concatenate(weights)
     return np.concatenate(parts), np.log(weight / weight.sum())
+
+
+@lru_cache(maxsize=64)
+def log_share(anchor: str, width: int) -> float:
+    """ln of how often a line called `anchor`, of a width as in `ratios`, is the main one of a detection.
+
+    A line that has a share r of the flux of its object's strongest line needs an object 1/r times as bright; of those
+    there are r times as many (cumulative counts falling as the inverse of flux; our estimate). Volumes and
+    equivalent widths are not part of it: that is what the posterior is for. A line that no kind has gets the share of a
+    line a hundred times weaker than the strongest of one kind in ten.
+    """
+    total = 0.0
+    for kind in kinds():
+        if anchor in kind.fluxes:
+            strongest = np.max(list(kind.fluxes.values()), axis=0)
+            share = float(np.mean(kind.fluxes[anchor] / strongest))
+            total += share * kind.weight(width)
+    outsider = 1.0 if anchor in IDENTITY_LINES else OUTSIDER_SHARE
+    return float(np.log(max(total, 1e-3) * outsider))
