@@ -34,6 +34,9 @@ IDENTITY_OF_LINE = {name: name for name in ("Lya", "OII", "OIII", "Hb", "Hg", "C
 _AGN_WIDTHS = {"OVI": 10.0, "Lya": 80.0, "NV": 8.0, "SiIV": 8.0, "CIV": 24.0, "HeII": 4.0, "CIII": 21.0, "MgII": 32.0}
 _NARROW_BOOST = {"HeII": 3.0, "CIV": 1.2, "NV": 0.7, "OVI": 0.7, "SiIV": 0.6, "MgII": 0.5, "CIII": 0.8}
 
+LYA_WIDTH_SCATTER = 0.15  # dex, of the scale of equivalent widths from object to object; assumed
+OII_WIDTH_SCATTER = 0.37  # dex, of equivalent widths; assumed
+
 COMPANION_SHARE = 0.3  # of lines beside an object's strongest that stand in the list as detections; assumed
 
 AGN_DENSITY = 60.0  # nuclei per square degree brighter than g = 22; assumed, see `_nuclei`
@@ -125,9 +128,17 @@ _OII = _Schechter((0.0, 0.5), (41.10, 41.51), (-2.40, -2.53), (-1.46, -1.46))
 _EW_CUT = 20.0  # Å
 
 
-def _lya_width_scale(z: np.ndarray) -> np.ndarray:
-    """Å; 63 at z = 2.1 and 83 at z = 3.1: between Ciardullo et al. 2012 and Hashimoto et al. 2017; assumed."""
+def lya_width_scale(z: np.ndarray) -> np.ndarray:
+    """Scale of the exponential distribution of rest equivalent widths in Å.
+
+    63 at z = 2.1 and 83 at z = 3.1: between Ciardullo et al. 2012 and Hashimoto et al. 2017; assumed.
+    """
     return 20.3 * (1.0 + z)
+
+
+def oii_width_median(z: np.ndarray) -> np.ndarray:
+    """Å; 8 at z = 0.1, 15 at z = 0.45; assumed."""
+    return 8.0 + 20.0 * np.maximum(z - 0.1, 0.0)
 
 
 def _volume(z: np.ndarray) -> np.ndarray:
@@ -141,7 +152,7 @@ _CELLS = (240, 160)
 
 
 @lru_cache(maxsize=2)
-def _cells(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
+def cells(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
     """Cells of redshift and ln flux (1e-17), objects per square degree in each, and the cells' sizes."""
     if kind == "LAE":
         low, high = (wave / LINES["Lya"].vacuum - 1.0 for wave in WAVE_RANGE)
@@ -155,13 +166,13 @@ def _cells(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, 
     log_l = np.log10(np.asarray(luminosity(np.exp(log_flux)[None, :] * 1e-17, z[:, None], "Planck18")))
     number = table.density(log_l, z[:, None]) * _volume(z)[:, None] * dz * df
     if kind == "LAE":
-        number *= np.exp(_EW_CUT / _lya_width_scale(z))[:, None]
+        number *= np.exp(_EW_CUT / lya_width_scale(z))[:, None]
     return z, log_flux, number, (dz, df)
 
 
 def _draw_cells(kind: str, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
     """Redshifts, fluxes (1e-17), and the area (square degrees) in which there are so many."""
-    z, log_flux, number, (dz, df) = _cells(kind)
+    z, log_flux, number, (dz, df) = cells(kind)
     total = float(number.sum())
     cell = np.searchsorted(np.cumsum(number.ravel()) / total, rng.uniform(size=count))
     i, j = np.unravel_index(np.minimum(cell, number.size - 1), number.shape)
@@ -175,7 +186,7 @@ def _draw_cells(kind: str, count: int, rng: np.random.Generator) -> tuple[np.nda
 def _emitters(count: int, rng: np.random.Generator) -> Lines:
     z, flux, area = _draw_cells("LAE", count, rng)
     # Exponential with a scale that differs from object to object, so that the tail is fatter than an exponential's
-    width = rng.exponential(_lya_width_scale(z)) * 10 ** (0.15 * rng.standard_normal(count))
+    width = rng.exponential(lya_width_scale(z)) * 10 ** (LYA_WIDTH_SCATTER * rng.standard_normal(count))
     width = np.maximum(width, 1.0)
     velocity = 110.0 * np.exp(0.4 * rng.standard_normal(count))
     size = np.clip(0.14 * np.exp(0.4 * rng.standard_normal(count)), 0.05, 0.4)
@@ -192,8 +203,7 @@ def _galaxies(count: int, rng: np.random.Generator) -> Lines:
     0.35 of [O II] with 0.15 dex (assumed, compare Kewley et al. 2004, AJ 127, 2002).
     """
     z, flux, area = _draw_cells("galaxy", count, rng)
-    typical = 8.0 + 20.0 * np.maximum(z - 0.1, 0.0)
-    width = typical * 10 ** (0.37 * rng.standard_normal(count))
+    width = oii_width_median(z) * 10 ** (OII_WIDTH_SCATTER * rng.standard_normal(count))
     excitation = -0.05 + 0.5 * (np.log10(width) - 1.08) + 0.35 * rng.standard_normal(count)
     oiii = flux * 10 ** np.clip(excitation, -1.3, 1.1)
     hb = flux * 0.35 * 10 ** (0.15 * rng.standard_normal(count) + 0.12 * np.clip(excitation, -1.0, 1.0))
