@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from photutils.aperture import CircularAperture
 
 from elixer_widgets.detection import NAN, Cutout, DataError
+from elixer_widgets.imaging.growth import ApertureStep, Growth, Sky
 from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
+from elixer_widgets.imaging.profiles import MOFFAT_BETA, TotalLight, total_light
 
 MAG_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
 
@@ -32,114 +33,8 @@ SKY_INNER_MINIMUM = 3.0
 SKY_WIDTH_MINIMUM = 2.0
 SKY_PIXELS_MINIMUM = 30
 
-# Seeing discs are close to a Moffat profile with an index of 3 to 4 (Moffat 1969, A&A 3, 455).
-MOFFAT_BETA = 3.5
-
 # Variance of the median of Gaussian data relative to that of the mean, for large samples.
 MEDIAN_VARIANCE = np.pi / 2.0
-
-
-@dataclass(frozen=True)
-class ApertureStep:
-    """One radius of a growing aperture: `radius` arcsec, `counts` less sky, `area` in pixels, magnitudes AB."""
-
-    radius: float
-    counts: float
-    counts_err: float
-    area: float
-    mag: float
-    mag_err: float
-
-
-@dataclass(frozen=True)
-class Growth:
-    """A circular aperture grown at one place on one cutout.
-
-    Attributes
-    ----------
-    band, survey : str
-    ra, dec : float
-        Centre, degrees.
-    radius : float
-        Adopted radius, arcsec.
-    counts, counts_err : float
-        Sky-subtracted counts in the adopted aperture and their error (pixel noise and sky error).
-    mag, mag_err : float
-        AB; NaN magnitude if the counts are not positive. `mag` stays the measured value when `is_limit`.
-    limit : float
-        2σ limiting magnitude of this aperture at this place.
-    limit3 : float
-        The 3σ limit.
-    is_limit : bool
-        True if the counts are below 2σ: quote `limit`, not `mag`.
-    steps : tuple of ApertureStep
-        Every radius tried, in order.
-    sky, sky_err : float
-        Counts per pixel in the annulus, and the error of that level.
-    annulus : tuple of float
-        Inner and outer radius of the sky annulus, arcsec, about the same centre.
-    depth : float
-        The survey's nominal 5σ depth.
-    by_person : bool
-        True if a person set the radius or the centre.
-    note : str
-    noise_factor : float
-        How much noisier apertures of this size are than independent pixels would make them, from empty places on the
-        cutout; in `counts_err` already.
-    local_depth : float
-        5σ limit of the first aperture at this place, from the noise found here.
-    aperture_correction : float
-        Magnitudes to add for a point source of the survey's seeing (not positive); not in `mag`. NaN without seeing.
-    """
-
-    band: str
-    ra: float
-    dec: float
-    radius: float
-    mag: float
-    mag_err: float
-    limit: float
-    steps: tuple[ApertureStep, ...] = ()
-    survey: str = ""
-    counts: float = NAN
-    counts_err: float = NAN
-    limit3: float = NAN
-    is_limit: bool = False
-    sky: float = NAN
-    sky_err: float = NAN
-    sky_area: float = NAN
-    area: float = NAN
-    annulus: tuple[float, float] = (NAN, NAN)
-    depth: float = NAN
-    pixel_scale: float = NAN
-    by_person: bool = False
-    note: str = ""
-    noise_factor: float = 1.0
-    local_depth: float = NAN
-    aperture_correction: float = NAN
-
-    @property
-    def total_mag(self) -> float:
-        """The magnitude of a point source, with what lies outside the aperture; `mag` where the seeing is not known."""
-        return self.mag + (self.aperture_correction if np.isfinite(self.aperture_correction) else 0.0)
-
-    @property
-    def total_limit(self) -> float:
-        """The 2σ limit on the whole light of a point source; `limit` where the seeing is not known."""
-        return self.limit + (self.aperture_correction if np.isfinite(self.aperture_correction) else 0.0)
-
-
-@dataclass(frozen=True)
-class Sky:
-    """The level around a source: counts per pixel, its error, the scatter of a pixel, and where it was measured."""
-
-    level: float
-    level_err: float
-    scatter: float
-    pixels: int
-    inner: float
-    outer: float
-    note: str = ""
 
 
 def point_fraction(radius: float, fwhm: float) -> float:
@@ -211,6 +106,20 @@ class _Frame:
         weights = mask.data[small] * self.good[large]
         variance = NAN if self.variance is None else float(np.sum(weights**2 * self.variance[large]))
         return float(np.sum(weights * self.data[large])), float(weights.sum()), variance
+
+    def whole_light(self, sky: Sky, factor: float) -> TotalLight:
+        """The whole light of the source at the position, above a sky."""
+        variance = np.full(self.data.shape, sky.scatter**2) if self.variance is None else self.variance
+        return total_light(
+            self.data - sky.level,
+            variance,
+            self.good,
+            (self.x, self.y),
+            self.scale,
+            self.cutout.psf_fwhm,
+            factor,
+            sky.level_err,
+        )
 
     def sky(self, inner: float, outer: float, nearest: float) -> Sky:
         """Sky between two radii; from all beyond `nearest` where the cutout does not reach far enough."""
@@ -301,14 +210,21 @@ def _growth(
     if missing > 0.005:
         notes.append(f"{100 * missing:.0f} % of the aperture has no data")
     measured = chosen.area > 0 and np.isfinite(chosen.counts_err)
+    mag, mag_err = (chosen.mag, chosen.mag_err) if measured else (NAN, NAN)
+    whole = TotalLight()
+    if measured and not by_person:
+        whole = frame.whole_light(sky, factor)
+        if np.isfinite(whole.counts) and chosen.counts > 0:
+            mag = _magnitude(whole.counts, cutout.zero_point)
+            mag_err = float(MAG_PER_RELATIVE_ERROR) * whole.counts_err / whole.counts if whole.counts > 0 else NAN
     limits = [_magnitude(n * chosen.counts_err, cutout.zero_point) if measured else NAN for n in (2.0, 3.0)]
     return Growth(
         band=cutout.band,
         ra=ra,
         dec=dec,
         radius=radius,
-        mag=chosen.mag if measured else NAN,
-        mag_err=chosen.mag_err if measured else NAN,
+        mag=mag,
+        mag_err=mag_err,
         limit=limits[0],
         steps=steps,
         survey=cutout.survey,
@@ -330,6 +246,11 @@ def _growth(
         aperture_correction=(
             2.5 * float(np.log10(point_fraction(radius, cutout.psf_fwhm))) if cutout.psf_fwhm > 0 else NAN
         ),
+        aperture_mag=chosen.mag if measured else NAN,
+        aperture_mag_err=chosen.mag_err if measured else NAN,
+        size=whole.size,
+        size_err=whole.size_err,
+        foreign=whole.foreign,
     )
 
 

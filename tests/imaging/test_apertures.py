@@ -123,7 +123,7 @@ def test_growing_gathers_a_bright_source_and_records_every_step() -> None:
     assert radii[0] == 0.8 and radii[-1] == pytest.approx(3.0)
     np.testing.assert_allclose(np.diff(radii), 0.1)
     adopted = [step for step in growth.steps if step.radius == pytest.approx(growth.radius)]
-    assert len(adopted) == 1 and adopted[0].mag == growth.mag and adopted[0].counts == growth.counts
+    assert len(adopted) == 1 and adopted[0].mag == growth.aperture_mag and adopted[0].counts == growth.counts
     assert not growth.by_person and growth.local_depth == pytest.approx(
         27.0 - 2.5 * np.log10(5 * 0.03 * np.sqrt(np.pi * 16)), abs=0.15
     )

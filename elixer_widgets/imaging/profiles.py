@@ -1,0 +1,328 @@
+"""The whole light of a source from how it is spread around a place: what an aperture leaves out, and its size.
+
+An aperture that stops where the noise begins leaves light out, more of it the fainter and the larger the source. Here
+the rings around the place are compared with seeing discs and exponential discs of many sizes; the whole light is the
+mean over all of them, each weighing as much as the rings allow. Opens no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from photutils.aperture import CircularAperture
+from scipy import special
+
+from elixer_widgets.detection import NAN
+
+MOFFAT_BETA = 3.5
+"""Seeing discs are close to a Moffat profile with an index of 3 to 4 (Moffat 1969, A&A 3, 455)."""
+
+WINGS = ((MOFFAT_BETA, 0.75), (12.0, 0.25))
+"""Indices compared, with their prior shares: 12 is a Gaussian but for its last per cent, as images that were smoothed or
+made have."""
+
+SCALE_LENGTH = 1.67835
+"""Half-light radius of an exponential disc over its scale length."""
+
+HALF_LIGHT_RADII = (0.0, 0.1, 0.17, 0.25, 0.35, 0.45, 0.57, 0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1)
+"""arcsec; sizes of the discs compared, 0 being a point. Faint galaxies have 0.1 to 1 (Shibuya et al. 2015, ApJS 219,
+15)."""
+POINT_SHARE = 0.4
+"""Prior share of points; the rest is spread over the other sizes evenly in the logarithm."""
+
+SEEING_GUESSES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
+"""arcsec; compared where the seeing is not known."""
+SEEING_ERROR = 0.05
+"""Relative error of a seeing that is given: three are compared, this far apart."""
+
+RINGS = (0.0, 0.45, 0.7, 0.95, 1.2, 1.5, 1.8, 2.2, 2.6, 3.0)
+"""arcsec; limits of the rings compared."""
+
+FOREIGN_SIGMA = 3.5
+FOREIGN_SHARE = 1.0
+FOREIGN_RADIUS = 0.7
+"""A pixel beyond this radius (arcsec) that exceeds the fitted profile, and the pixel opposite, by so many times its
+noise and by this share belongs to something else: galaxies look the same turned by half."""
+
+WINDOW = 0.5
+CENTERING_SNR = 7.0
+FARTHEST = 1.25
+"""arcsec, S/N, arcsec: the profiles are centred on the light itself where it is seen this well within a Gaussian window
+of this σ, and its centre is this near."""
+
+SCATTER = 1.1
+"""Simulated images scatter so many times more than the noise of their rings says (docs/photometry.md): the choice of
+the profile follows the noise of the source that it is fitted to."""
+
+PROFILE_ERROR = 0.008
+"""Relative error of the whole light that is left when noise is not: no source is exactly one of these profiles."""
+
+_GRID = np.concatenate([np.arange(0.0, 4.0, 0.05), np.geomspace(4.0, 40.0, 60)])
+"""arcsec; radii at which curves of growth are kept."""
+
+
+@dataclass(frozen=True)
+class TotalLight:
+    """The whole light around a place.
+
+    `counts`, `counts_err` include the uncertainty of the profile; `size`, `size_err` are the half-light radius
+    (arcsec) without seeing, NaN where the seeing is not known; `chi2` is that of the best profile per degree of
+    freedom; `foreign` the share of the pixels that was left out as something else.
+    """
+
+    counts: float = NAN
+    counts_err: float = NAN
+    size: float = NAN
+    size_err: float = NAN
+    chi2: float = NAN
+    foreign: float = 0.0
+
+
+@lru_cache(maxsize=256)
+def curve_of_growth(fwhm: float, half_light: float, pixel: float, beta: float = MOFFAT_BETA) -> np.ndarray:
+    """Share of the light within each radius of a fixed grid, for an exponential disc seen through the air.
+
+    Parameters
+    ----------
+    fwhm : float
+        Of the seeing, arcsec.
+    half_light : float
+        Half-light radius of the disc, arcsec; 0 is a point.
+    pixel : float
+        Side of a pixel, arcsec.
+    beta : float
+        Index of the Moffat profile.
+
+    Notes
+    -----
+    The share within R is ∫ F(k) R J₁(kR) dk, F being the product of the transforms of a Moffat profile,
+    2 (kα/2)^(β-1) K_{β-1}(kα) / Γ(β-1), of an exponential disc of scale h, (1 + k²h²)^(-3/2), and of a pixel, taken as
+    a Gaussian of its second moment (Hankel transforms: Trujillo et al. 2001, MNRAS 328, 977, section 2, for the
+    Moffat; Freeman 1970, ApJ 160, 811, appendix, for the disc).
+    """
+    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+    step = 0.01
+    k = step * (np.arange(6000) + 0.5) / max(fwhm, 0.05)
+    order = beta - 1.0
+    transform = 2.0 * (k * alpha / 2.0) ** order * special.kv(order, k * alpha) / special.gamma(order)
+    transform = transform * (1.0 + (k * half_light / SCALE_LENGTH) ** 2) ** -1.5
+    transform = np.nan_to_num(transform * np.exp(-(k**2) * pixel**2 / 24.0))
+    inner = special.j1(np.outer(_GRID, k)) * _GRID[:, None]
+    return inner @ transform * (k[1] - k[0])
+
+
+@lru_cache(maxsize=64)
+def _ring_shares(seeings: tuple[float, ...], pixel: float, edges: tuple[float, ...]) -> np.ndarray:
+    """Mean surface brightness (per arcsec², light 1) in rings between `edges`, shape (wings, seeings, sizes, rings)."""
+    limits = np.array(edges)
+    areas = np.pi * np.diff(limits**2)
+    out = [
+        [
+            [np.diff(np.interp(limits, _GRID, curve_of_growth(fwhm, size, pixel, beta))) for size in HALF_LIGHT_RADII]
+            for fwhm in seeings
+        ]
+        for beta, _ in WINGS
+    ]
+    return np.array(out) / areas
+
+
+def _seeings(fwhm: float) -> tuple[float, ...]:
+    if np.isfinite(fwhm) and fwhm > 0:
+        return tuple(round(fwhm * (1.0 + shift), 4) for shift in (-SEEING_ERROR, 0.0, SEEING_ERROR))
+    return SEEING_GUESSES
+
+
+def _prior() -> np.ndarray:
+    """Prior share of each half-light radius."""
+    logs = np.log(np.array(HALF_LIGHT_RADII[1:]))
+    widths = np.gradient(logs)
+    return np.concatenate([[POINT_SHARE], (1.0 - POINT_SHARE) * widths / widths.sum()])
+
+
+def total_light(
+    values: np.ndarray,
+    variance: np.ndarray,
+    good: np.ndarray,
+    place: tuple[float, float],
+    pixel: float,
+    fwhm: float,
+    noise_factor: float = 1.0,
+    sky_err: float = 0.0,
+) -> TotalLight:
+    """Compare the rings around a place with profiles of known light.
+
+    Parameters
+    ----------
+    values, variance : array, shape (ny, nx)
+        Counts of pixels, sky subtracted, and the square of their noise.
+    good : bool array, shape (ny, nx)
+        Pixels with data.
+    place : tuple of float
+        Zero-based (x, y) of the place.
+    pixel : float
+        Side of a pixel, arcsec.
+    fwhm : float
+        Of the seeing, arcsec; NaN compares several.
+    noise_factor : float
+        How much noisier sums of pixels are than independent ones would be.
+    sky_err : float
+        Error of the sky level that was subtracted, counts per pixel.
+
+    Returns
+    -------
+    TotalLight
+        NaN where there are too few pixels.
+    """
+    edges = tuple(edge for edge in RINGS if edge == 0.0 or edge >= 1.2 * pixel)
+    place = _center(values, variance, good, place, pixel)
+    rings, box = _ring_weights(values.shape, place, tuple(edge / pixel for edge in edges))
+    if len(edges) < 4 or rings is None:
+        return TotalLight()
+    usable = good[box].ravel()
+    data, noise2 = values[box].ravel(), variance[box].ravel()
+    rows, columns = np.indices(values[box].shape)
+    distance = np.hypot(columns + box[1].start - place[0], rows + box[0].start - place[1]).ravel() * pixel
+    opposite = _turned(np.where(good, values, 0.0), place, box).ravel()
+    seeings = _seeings(fwhm)
+    profiles = _ring_shares(seeings, pixel, edges).reshape(-1, len(edges) - 1)
+    prior = np.log(np.multiply.outer([share for _, share in WINGS], np.tile(_prior(), len(seeings)))).ravel()
+    middles = np.array([0.5 * (low + high) for low, high in pairwise(edges)])
+    kept = usable
+    for _ in range(3):
+        result = _compare(data, noise2, rings * kept, profiles, prior, noise_factor, pixel, sky_err)
+        if result is None:
+            return TotalLight()
+        model = np.interp(distance, middles, result.expected)
+        excess = data - model
+        noise = FOREIGN_SIGMA * np.sqrt(noise2)
+        foreign = (distance >= FOREIGN_RADIUS) & (excess > noise) & (excess > FOREIGN_SHARE * np.abs(model))
+        foreign &= (data - opposite > noise) & (data - opposite > FOREIGN_SHARE * np.abs(opposite))
+        if np.array_equal(usable & ~foreign, kept):
+            break
+        kept = usable & ~foreign
+    sizes = np.tile(HALF_LIGHT_RADII, len(WINGS) * len(seeings))
+    known = np.isfinite(fwhm) and fwhm > 0
+    size = float(result.weight @ sizes)
+    within = distance < edges[-1]
+    return TotalLight(
+        counts=result.counts,
+        counts_err=result.counts_err,
+        size=size if known else NAN,
+        size_err=float(np.sqrt(max(result.weight @ sizes**2 - size**2, 0.0))) if known else NAN,
+        chi2=result.chi2,
+        foreign=float(np.mean(~kept[within & usable])) if np.any(within & usable) else 0.0,
+    )
+
+
+def _center(
+    values: np.ndarray, variance: np.ndarray, good: np.ndarray, place: tuple[float, float], pixel: float
+) -> tuple[float, float]:
+    """The centre of the light near a place in a Gaussian window that follows it (Bertin 2010, SExtractor manual, XWIN),
+    or the place itself where there is too little of it or it leads away."""
+    reach = int(np.ceil(3.0 * WINDOW / pixel)) + 1
+    x0, y0 = round(place[0]), round(place[1])
+    rows = np.arange(max(y0 - reach, 0), min(y0 + reach + 1, values.shape[0]))
+    columns = np.arange(max(x0 - reach, 0), min(x0 + reach + 1, values.shape[1]))
+    if rows.size < 3 or columns.size < 3:
+        return place
+    box = np.ix_(rows, columns)
+    data, noise2 = np.where(good[box], values[box], 0.0), np.where(good[box], variance[box], 0.0)
+    x, y = place
+    for step in range(10):
+        dx, dy = columns[None, :] - x, rows[:, None] - y
+        window = np.exp(-0.5 * (dx**2 + dy**2) * (pixel / WINDOW) ** 2)
+        light = float(np.sum(window * data))
+        if step == 0 and not light > CENTERING_SNR * float(np.sqrt(np.sum(window**2 * noise2))):
+            return place
+        if not light > 0:
+            return place
+        # Twice the mean offset: the window pulls the mean half way back
+        move_x, move_y = 2.0 * np.sum(window * data * dx) / light, 2.0 * np.sum(window * data * dy) / light
+        x, y = x + float(move_x), y + float(move_y)
+        if np.hypot(x - place[0], y - place[1]) * pixel > 2.0 * FARTHEST:
+            return place
+        if np.hypot(move_x, move_y) < 0.01:
+            break
+    return (x, y) if np.hypot(x - place[0], y - place[1]) * pixel <= FARTHEST else place
+
+
+def _turned(values: np.ndarray, place: tuple[float, float], box: tuple[slice, slice]) -> np.ndarray:
+    """What lies opposite every pixel of a box, seen from a place: nearest pixel, 0 off the image."""
+    rows = np.round(2.0 * place[1] - np.arange(box[0].start, box[0].stop)).astype(int)
+    columns = np.round(2.0 * place[0] - np.arange(box[1].start, box[1].stop)).astype(int)
+    inside = ((rows >= 0) & (rows < values.shape[0]))[:, None] & ((columns >= 0) & (columns < values.shape[1]))[None, :]
+    there = values[np.ix_(np.clip(rows, 0, values.shape[0] - 1), np.clip(columns, 0, values.shape[1] - 1))]
+    return np.where(inside, there, 0.0)
+
+
+def _ring_weights(
+    shape: tuple[int, int], place: tuple[float, float], edges: tuple[float, ...]
+) -> tuple[np.ndarray | None, tuple[slice, slice]]:
+    """Share of each pixel of a box in each ring (r, pixels), and the box; None where the place lies off the image."""
+    reach = int(np.ceil(edges[-1])) + 1
+    x, y = round(place[0]), round(place[1])
+    box = (
+        slice(max(y - reach, 0), min(y + reach + 1, shape[0])),
+        slice(max(x - reach, 0), min(x + reach + 1, shape[1])),
+    )
+    if box[0].stop <= box[0].start or box[1].stop <= box[1].start:
+        return None, box
+    size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    inside = [np.zeros(size)]
+    for edge in edges[1:]:
+        aperture = CircularAperture((place[0] - box[1].start, place[1] - box[0].start), edge)
+        image = aperture.to_mask(method="exact").to_image(size)
+        inside.append(np.zeros(size) if image is None else image)
+    return np.diff(np.array(inside).reshape(len(edges), -1), axis=0), box
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """`weight` of each profile, the mean light and error, the expected counts of a pixel in each ring."""
+
+    weight: np.ndarray
+    counts: float
+    counts_err: float
+    chi2: float
+    expected: np.ndarray
+
+
+def _compare(
+    data: np.ndarray,
+    variance: np.ndarray,
+    rings: np.ndarray,
+    profiles: np.ndarray,
+    prior: np.ndarray,
+    noise_factor: float,
+    pixel: float,
+    sky_err: float,
+) -> _Comparison | None:
+    """Least squares of every profile (p, r) to the rings' means, and their mean by Bayes' rule with a flat prior on
+    the light."""
+    area = rings.sum(axis=1)
+    seen = area > 0.5
+    if np.count_nonzero(seen) < 3:
+        return None
+    mean = (rings @ data)[seen] / area[seen]
+    error = noise_factor * np.sqrt(rings**2 @ variance)[seen] / area[seen]
+    shape = profiles[:, seen] * pixel**2
+    weights = 1.0 / error**2
+    norm = shape**2 @ weights
+    light = shape @ (weights * mean) / norm
+    chi2 = np.sum(weights * mean**2) - light**2 * norm
+    # No source is one of these profiles to better than a few per cent: χ² above expectation flattens the comparison
+    excess = max(float(chi2.min()) / max(int(seen.sum()) - 2, 1), 1.0)
+    log_weight = prior - 0.5 * (chi2 - chi2.min()) / excess
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    counts = float(weight @ light)
+    # An error of the sky moves every ring by as much
+    tilt = shape @ weights / norm * sky_err
+    squared = SCATTER**2 * float(weight @ (excess / norm + tilt**2 + light**2) - counts**2)
+    squared += (PROFILE_ERROR * counts) ** 2
+    return _Comparison(
+        weight, counts, float(np.sqrt(max(squared, 0.0))), excess, (weight * light) @ profiles * pixel**2
+    )
