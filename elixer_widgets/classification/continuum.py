@@ -19,6 +19,7 @@ from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.spectra.continuum import (
+    LIMIT_SIGMA,
     SLOPE_ERROR,
     TYPICAL_SLOPE,
     ContinuumEstimate,
@@ -52,6 +53,9 @@ CATALOG_FLOOR = 0.2
 
 CATALOG_REACH = 0.5
 """arcsec; a catalogue object this near counts even where nothing else was detected."""
+
+OUTLIER_SIGMA = 3.0
+"""Estimates that differ by more than this many σ are not of the same thing."""
 
 GRID = np.linspace(np.log(1e-5), np.log(1e5), 1001)
 """ln of the continuum in 1e-17 erg/s/cm²/Å, on which likelihoods are kept."""
@@ -347,15 +351,21 @@ def continuum_sources(
 # -------------------------------------------------------------------------------------------- the combination
 
 
+def _contradicts(limit: ContinuumEstimate, detection: ContinuumEstimate) -> bool:
+    """Whether a limit lies so far below a detection in its own band that one of them is not of this object."""
+    sigma = limit.value / (limit.limit_sigma if np.isfinite(limit.limit_sigma) else LIMIT_SIGMA)
+    return bool(
+        limit.band.lower() == detection.band.lower()
+        and detection.value - limit.value > OUTLIER_SIGMA * float(np.hypot(sigma, detection.error))
+    )
+
+
 def _without_contradictions(inputs: list[ContinuumEstimate]) -> list[ContinuumEstimate]:
-    """Limits deeper than a detection in their own band, and detections far off the rest, are set aside."""
-    seen: dict[str, float] = {}
-    for each in inputs:
-        if each.weight > 0 and not each.is_limit and each.band:
-            seen[each.band.lower()] = min(each.value, seen.get(each.band.lower(), np.inf))
+    """Limits that a detection in their own band contradicts, and detections far off the rest, are set aside."""
+    seen = [each for each in inputs if each.weight > 0 and not each.is_limit and each.band]
     out = [
         _unused(each, "another image of this band shows the source")
-        if each.is_limit and each.weight > 0 and each.value < seen.get(each.band.lower(), 0.0)
+        if each.is_limit and each.weight > 0 and any(_contradicts(each, other) for other in seen)
         else each
         for each in inputs
     ]
@@ -371,21 +381,40 @@ def _without_contradictions(inputs: list[ContinuumEstimate]) -> list[ContinuumEs
     if len(detections) > 2:
         values = np.array([each.value for each in detections])
         middle, scale = float(biweight_location(values)), float(biweight_scale(values))
-        far = [each for each in detections if scale > 0 and abs(each.value - middle) > 1.5 * scale]
+        # As published, but not what its own error explains: of equals, 13 % lie so far out by chance
+        far = [
+            each
+            for each in detections
+            if scale > 0 and abs(each.value - middle) > max(1.5 * scale, OUTLIER_SIGMA * each.error)
+        ]
         if len(detections) - len(far) >= 2:
             out = [_unused(each, "far from the other estimates") if each in far else each for each in out]
     return out
+
+
+def _shares(inputs: Sequence[ContinuumEstimate]) -> list[float]:
+    """Exponents of the inputs' likelihoods: their weights, scaled so that the error of the weighted mean is its own.
+
+    The mean with weights w/V of independent measurements has the variance Σ(w²/V) / Σ(w/V)²; exponents
+    w Σ(w/V) / Σ(w²/V) give that. A limit never counts more than once.
+    """
+    detections = [each for each in inputs if not each.is_limit]
+    if detections:
+        inverse = np.array([1.0 / each.error**2 for each in detections])
+        weight = np.array([each.weight for each in detections])
+        scale = float((weight @ inverse) / (weight**2 @ inverse))
+    else:
+        scale = 1.0 / max(each.weight for each in inputs)
+    return [min(each.weight * scale, 1.0) if each.is_limit else each.weight * scale for each in inputs]
 
 
 def _log_likelihood(inputs: Sequence[ContinuumEstimate], inflation: float) -> np.ndarray:
     """Sum of the inputs' weighted log likelihoods on GRID."""
     continuum = np.exp(GRID)
     total = np.zeros_like(GRID)
-    heaviest = max((each.weight for each in inputs), default=1.0)
-    for each in inputs:
-        share = each.weight / heaviest
+    for each, share in zip(inputs, _shares(inputs), strict=True):
         if each.is_limit:
-            sigma = each.value / (each.limit_sigma if np.isfinite(each.limit_sigma) else 2.0)
+            sigma = each.value / (each.limit_sigma if np.isfinite(each.limit_sigma) else LIMIT_SIGMA)
             total += share * log_ndtr((each.value - continuum) / sigma)
         else:
             total += share * -0.5 * ((continuum - each.value) / (each.error * inflation)) ** 2
@@ -408,10 +437,10 @@ def combine(sources: Sequence[ContinuumEstimate], wavelength: float) -> Combined
 
     Notes
     -----
-    The value is the mean of the likelihood over continua ≥ 0, the error its standard deviation. Weights,
-    relative to the largest, are exponents of the inputs' likelihoods. Detections that disagree by more
-    than their errors have these enlarged until χ² per degree of freedom is 1 (Birge 1932, Phys. Rev. 40,
-    207).
+    The value is the mean of the likelihood over continua ≥ 0, the error its standard deviation. Weights are
+    exponents of the inputs' likelihoods, scaled so that the error is that of the weighted mean. A limit enters with
+    the probability that an object of this continuum is not detected. Detections that disagree by more than their
+    errors have these enlarged until χ² per degree of freedom is 1 (Birge 1932, Phys. Rev. 40, 207).
     """
     inputs = _without_contradictions(
         [
