@@ -21,8 +21,7 @@ MOFFAT_BETA = 3.5
 """Seeing discs are close to a Moffat profile with an index of 3 to 4 (Moffat 1969, A&A 3, 455)."""
 
 WINGS = ((MOFFAT_BETA, 0.75), (12.0, 0.25))
-"""Indices compared, with their prior shares: 12 is a Gaussian but for its last per cent, as images that were smoothed or
-made have."""
+"""Indices compared, with their prior shares: 12 is a Gaussian but for its last per cent, as smoothed images have."""
 
 SCALE_LENGTH = 1.67835
 """Half-light radius of an exponential disc over its scale length."""
@@ -191,6 +190,7 @@ def total_light(
     prior = np.log(np.multiply.outer([share for _, share in WINGS], np.tile(_prior(), len(seeings)))).ravel()
     middles = np.array([0.5 * (low + high) for low, high in pairwise(edges)])
     kept = usable
+    result: _Comparison | None = None
     for _ in range(3):
         result = _compare(data, noise2, rings * kept, profiles, prior, noise_factor, pixel, sky_err)
         if result is None:
@@ -203,6 +203,7 @@ def total_light(
         if np.array_equal(usable & ~foreign, kept):
             break
         kept = usable & ~foreign
+    assert result is not None  # the loop returned otherwise
     sizes = np.tile(HALF_LIGHT_RADII, len(WINGS) * len(seeings))
     known = np.isfinite(fwhm) and fwhm > 0
     size = float(result.weight @ sizes)
