@@ -6,6 +6,7 @@ from elixer_widgets.spectra.doublets import DoubletFit, fit_doublet
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit, fit_line, fit_lines, forced_flux
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, line, observed_air, redshift_of
+from elixer_widgets.spectra.sampling import SampledLine, sample_line
 from elixer_widgets.spectra.wavelengths import air_to_vacuum, vacuum_to_air
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "DoubletFit",
     "Line",
     "LineFit",
+    "SampledLine",
     "Spectrum",
     "air_to_vacuum",
     "find_lines",
@@ -28,6 +30,7 @@ __all__ = [
     "narrow_continuum",
     "observed_air",
     "redshift_of",
+    "sample_line",
     "strongest_line",
     "vacuum_to_air",
     "wide_continuum",
