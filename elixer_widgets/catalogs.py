@@ -179,7 +179,8 @@ class CatalogLibrary:
         first : bool
             Only the first cutout that answers, of the preferred filter.
         allow_web : bool
-            Accepted; surveys are read from disk only.
+            Ask the web for the bands that a survey has there and not on disk. Without it nothing is asked, unless
+            the library was opened with images from the web.
         allow_bad_image : bool
             Keep cutouts with parts missing.
 
@@ -198,7 +199,7 @@ class CatalogLibrary:
         wanted = [filter] if isinstance(filter, str) else None if filter is None else list(filter)
         found: list[dict[str, Any]] = []
         for survey in self._chosen(catalogs):
-            for small, wide in self._pairs(survey, ra, dec, size):
+            for small, wide in self._pairs(survey, ra, dec, size, allow_web or self.library.web):
                 if (wanted is not None and small.band not in wanted) or (small.note and not allow_bad_image):
                     continue
                 found.append(_entry(small, wide, (ra, dec), start, dynamic, nudge))
@@ -206,10 +207,10 @@ class CatalogLibrary:
             found.sort(key=lambda entry: wanted.index(entry["filter"]))
         return found[:1] if first else found
 
-    def _pairs(self, survey: Survey, ra: float, dec: float, size: float) -> list[tuple[Cutout, Cutout]]:
+    def _pairs(self, survey: Survey, ra: float, dec: float, size: float, web: bool) -> list[tuple[Cutout, Cutout]]:
         """Each cutout as asked for, with one wide enough to measure the sky around a source."""
-        small = self.library.cutouts(survey, ra, dec, size, [])
-        wide = small if size >= 30.0 else self.library.cutouts(survey, ra, dec, 30.0, [])
+        small = self.library.cutouts(survey, ra, dec, size, [], web=web)
+        wide = small if size >= 30.0 else self.library.cutouts(survey, ra, dec, 30.0, [], web=web)
         bands = {cutout.band: cutout for cutout in wide}
         return [(cutout, bands.get(cutout.band, cutout)) for cutout in small]
 

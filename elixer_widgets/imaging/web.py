@@ -6,7 +6,9 @@ two seconds, and for some minutes nobody waits for it again.
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import hashlib
 import io
 import os
@@ -147,9 +149,7 @@ class WebClient:
                     parts.append(part)
                     size += len(part)
                     if size > self.patience.largest:
-                        raise DataError(
-                            f"{host}: its answer is larger than {self.patience.largest} bytes; ask for less"
-                        )
+                        raise DataError(f"{host}: its answer has over {self.patience.largest} bytes; ask for less")
                     if time.monotonic() > deadline:
                         raise Passing(f"{host}: too slow, {size} bytes in {self.patience.total:g} s")
                 if announced is not None and size < int(announced):
@@ -231,8 +231,14 @@ def _connect(place: tuple[str, int], seconds: float) -> str:
 
 def check_fits(content: bytes) -> None:
     """Raise if an answer is not a whole FITS image."""
-    squeezed = content.startswith((b"BZh", b"\x1f\x8b"))
-    if not squeezed and not content.startswith(b"SIMPLE  ="):
+    try:
+        if content.startswith(b"BZh"):
+            content = bz2.decompress(content)
+        elif content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+    except BROKEN as error:
+        raise Passing(f"its packed file is broken or cut short ({error!s:.60})") from error
+    if not content.startswith(b"SIMPLE  ="):
         start = content[:60].decode("latin-1").strip()
         if start.startswith("<") or "html" in start.lower():
             raise Passing("it answers with a web page, not with an image")
