@@ -15,7 +15,7 @@ from elixer_widgets._results import Aperture, Interpretation, Measurements, Riva
 from elixer_widgets.classification.choice import choose
 from elixer_widgets.classification.conditions import raise_flags
 from elixer_widgets.classification.continuum import combine
-from elixer_widgets.classification.plae import PlaeRatio, plae_poii
+from elixer_widgets.classification.plae import PlaeRatio, plae_poii_many
 from elixer_widgets.classification.posterior import LABELS, Clues, posterior, redshifts
 from elixer_widgets.classification.solutions import (
     BROAD_FWHM,
@@ -32,6 +32,7 @@ from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aper
 from elixer_widgets.imaging.counterparts import Match, find_matches
 from elixer_widgets.imaging.sources import SourceEllipse, find_sources
 from elixer_widgets.spectra.continuum import (
+    CGS,
     ContinuumEstimate,
     g_magnitude,
     narrow_continuum,
@@ -215,18 +216,16 @@ def _rest_width(line: LineFit, continuum: ContinuumEstimate, redshift: float) ->
     return width, NAN if is_limit else error
 
 
-def _ratio(line: LineFit, continuum: ContinuumEstimate) -> PlaeRatio:
-    """P(LAE)/P(OII) on one continuum; a limit is taken at its value, within a fifth, as published."""
-    if not (continuum.value > 0 and np.isfinite(line.flux)):
-        return PlaeRatio(NAN, source=continuum.name)
-    error = 0.2 * continuum.value if continuum.is_limit else continuum.error
-    return plae_poii(
+def _ratios(line: LineFit, continua: Sequence[ContinuumEstimate]) -> tuple[PlaeRatio, ...]:
+    """P(LAE)/P(OII) on each continuum; a limit is taken at its value, within a fifth, as published."""
+    known = [each.value > 0 for each in continua]
+    return plae_poii_many(
         line.center,
         line.flux,
         line.flux_err,
-        continuum.value * 1e-17,
-        error * 1e-17,
-        source=continuum.name,
+        [each.value * CGS if good else NAN for each, good in zip(continua, known, strict=True)],
+        [(0.2 * each.value if each.is_limit else each.error) * CGS for each in continua],
+        sources=[each.name for each in continua],
         draws=PLAE_DRAWS,
     )
 
@@ -328,6 +327,7 @@ def interpret(
     width, width_err = _rest_width(line, combined.estimate, choice.redshift)
     lya, lya_err = _rest_width(line, combined.estimate, shifts["Lya"])
     oii, oii_err = _rest_width(line, combined.estimate, shifts["OII"] if shifts["OII"] > 0 else NAN)
+    ratios = _ratios(line, [combined.estimate, *(each for each in combined.sources if each.value > 0)])
     lsf_sigma = spectrum.lsf_sigma if np.isfinite(spectrum.lsf_sigma) else HETDEX_LSF_SIGMA
     broad = np.isfinite(line.sigma) and velocity_width(line, lsf_sigma) > BROAD_FWHM
     return Interpretation(
@@ -341,8 +341,8 @@ def interpret(
         posterior=probabilities,
         evidence=found.evidence,
         calibrated=found.calibrated,
-        plae_poii=_ratio(line, combined.estimate),
-        plae_sources=tuple(_ratio(line, each) for each in combined.sources if each.value > 0),
+        plae_poii=ratios[0],
+        plae_sources=ratios[1:],
         continuum=combined.estimate,
         continuum_sources=combined.sources,
         equivalent_width=width,

@@ -203,7 +203,7 @@ def _is_negative(known: Known) -> bool:
     weight = 1.0 / np.asarray(spectrum.error)[spectrum.good] ** 2
     mean = float(np.sum(weight * spectrum.flux[spectrum.good]) / np.sum(weight))
     error = float(1.0 / np.sqrt(np.sum(weight)))
-    middle = float(np.median(spectrum.wavelength))
+    middle = float(spectrum.wavelength[spectrum.wavelength.size // 2])
     return mean < -max(3.0 * error, flux_density(SPECTRUM_DEPTH, middle))
 
 
