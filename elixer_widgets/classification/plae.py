@@ -9,7 +9,7 @@ erg/s/cm²/Å.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,9 +20,8 @@ from elixer_widgets.classification.equivalent_widths import log_density, log_den
 from elixer_widgets.classification.universe import (
     REST_WAVELENGTH,
     Kind,
-    luminosity,
     luminosity_function,
-    volume_element,
+    sphere_and_volume,
 )
 from elixer_widgets.detection import NAN
 
@@ -89,14 +88,18 @@ class _Sky:
 
 
 def _sky(kind: Kind, wavelength: np.ndarray) -> _Sky:
-    rest = REST_WAVELENGTH[kind]
-    z = wavelength / rest - 1.0
+    z = wavelength / REST_WAVELENGTH[kind] - 1.0
     possible = z > 0
-    safe = np.where(possible, z, 0.1)
-    lf = luminosity_function(kind, safe)
-    amplitude = np.log(lf.phi_star * lf.total_factor * volume_element(safe) / rest)
-    scale = luminosity(1.0, safe, "published") / 10.0**lf.log_l_star
-    return _Sky(np.where(possible, amplitude, -np.inf), scale, 1.0 + safe, lf.alpha + 1.0)
+    sky = _sky_there(kind, np.where(possible, z, 0.1))
+    return replace(sky, amplitude=np.where(possible, sky.amplitude, -np.inf))
+
+
+def _sky_there(kind: Kind, z: np.ndarray) -> _Sky:
+    """The same at redshifts that are all positive."""
+    lf = luminosity_function(kind, z)
+    sphere, volume = sphere_and_volume(z)
+    amplitude = np.log(lf.phi_star * lf.total_factor * volume / REST_WAVELENGTH[kind])
+    return _Sky(amplitude, sphere / 10.0**lf.log_l_star, 1.0 + z, lf.alpha + 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,7 @@ def _place(wavelength: float) -> _Place | None:
     constant, slope, decline = 0.0, 0.0, 0.0
     nodes, rows = [], []
     for kind, sign in (("LAE", 1.0), ("OII", -1.0)):
-        sky = _sky(kind, np.asarray(wavelength))
+        sky = _sky_there(kind, np.asarray(wavelength / REST_WAVELENGTH[kind] - 1.0))
         scale, stretch = float(sky.scale), float(sky.stretch)
         constant += sign * (float(sky.amplitude) + sky.slope * np.log(scale) - np.log(stretch))
         slope += sign * sky.slope

@@ -174,10 +174,21 @@ def volume_element(z: ArrayLike) -> np.ndarray:
     """
     z = np.asarray(z, float)
     inside = (z > 0) & (z <= _Z_TOP)
-    safe = np.where(inside, z, 0.1)
-    distance = _comoving_spline("published")(safe)
-    expansion = np.sqrt(OMEGA_MATTER * (1.0 + safe) ** 3 + 1.0 - OMEGA_MATTER)
-    return np.where(inside, HUBBLE_DISTANCE * distance**2 / expansion, 0.0)
+    return np.where(inside, sphere_and_volume(np.where(inside, z, 0.1))[1], 0.0)
+
+
+def sphere_and_volume(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """4π d_L² in cm² and dV/dz in Mpc³ per steradian, H0 = 100, from one look-up of the distance.
+
+    Parameters
+    ----------
+    z : array
+        Redshift, 0 < z <= 12 (not checked).
+    """
+    distance = _comoving_spline("published")(z)
+    expansion = np.sqrt(OMEGA_MATTER * (1.0 + z) ** 3 + 1.0 - OMEGA_MATTER)
+    sphere = 4.0 * np.pi * (distance * (1.0 + z) * _MPC_IN_CM) ** 2
+    return sphere, HUBBLE_DISTANCE * distance**2 / expansion
 
 
 # --------------------------------------------------------------------------------------- luminosity functions
