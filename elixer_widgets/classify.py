@@ -19,6 +19,7 @@ from elixer_widgets.classification.plae import (
     draw_log_ratio,
 )
 from elixer_widgets.classification.plae import plae_poii as _ratio
+from elixer_widgets.classification.published import SNR_SHARE
 from elixer_widgets.classification.scores import line_score
 from elixer_widgets.classification.solutions import Companion, Solution
 from elixer_widgets.detection import DataError, Detection, Spectrum
@@ -129,8 +130,10 @@ def solution_finder(
         "emission_lines", a list of dict with wave, continuum, fwhm, int_flux, snr, line_score, aborption;
         "solutions", a list of dict with wave_rest, name, z, score, frac_score, lines, rejected_lines, best
         first. Lines of a solution have wave_obs, wave_rest, name, z, line_score, snr, int_flux, fwhm,
-        aborption. "aborption" is spelt as in ELiXer. Fluxes are in erg/s/cm², continua in 1e-17
-        erg/s/cm²/Å. Unknown values are NaN.
+        aborption; "lines" are those found, "rejected_lines" those that should be there and are not, or whose
+        flux does not go with the main line's. A line_score is NaN where a line is too weak for one.
+        "aborption" is spelt as in ELiXer. Fluxes are in erg/s/cm², continua in 1e-17 erg/s/cm²/Å. Unknown
+        values are NaN.
     """
     error = None if flux_err is None else np.asarray(flux_err, dtype=float) / GRID_STEP
     spectrum = Spectrum(np.asarray(waves), np.asarray(flux, dtype=float) / GRID_STEP, error)
@@ -148,51 +151,57 @@ def solution_finder(
         "primary_wave": line.center,
         "eqw_obs": (width, width_err),
         "plae_poii": (value, (low, high)),
-        "emission_lines": [_line(each) for each in measurements.lines],
-        "solutions": [_solution(each, line) for each in measurements.solutions if each.score > 0],
+        "emission_lines": [_line(each, spectrum) for each in measurements.lines],
+        "solutions": [_solution(each) for each in measurements.solutions if each.score > 0],
     }
 
 
-def _line(fit: LineFit) -> dict[str, Any]:
+def _line(fit: LineFit, spectrum: Spectrum) -> dict[str, Any]:
     return {
         "wave": fit.center,
         "continuum": fit.continuum,
         "fwhm": fit.fwhm,
         "int_flux": fit.flux,
         "snr": fit.snr,
-        "line_score": _score(fit),
+        "line_score": _score(fit, spectrum),
         "aborption": fit.is_absorption,
     }
 
 
-def _score(fit: LineFit) -> float:
-    # Without the noise of the sample, five times it is taken as the height: the published factor is then 1
-    return float(line_score(np.array(fit.snr), np.array(fit.sigma), np.array(fit.flux), np.array(5.0)))
+def _score(fit: LineFit, spectrum: Spectrum) -> float:
+    noise = float(np.interp(fit.center, spectrum.wavelength, np.nan_to_num(np.asarray(spectrum.error))))
+    # without errors the published factor for the height over the noise is 1
+    height = abs(fit.amplitude) / noise if noise > 0 else 5.0
+    return float(line_score(SNR_SHARE * fit.snr, fit.sigma, fit.flux, height))
 
 
-def _solution(solution: Solution, line: LineFit) -> dict[str, Any]:
-    found = [each for each in solution.companions if each.status == "found"]
-    missing = [each for each in solution.companions if each.status == "missing"]
+def _solution(solution: Solution) -> dict[str, Any]:
+    found = [each for each in solution.companions if each.status == "found" and each.consistent is not False]
+    rejected = [
+        each
+        for each in solution.companions
+        if each not in found and (each.status == "missing" or each.consistent is False)
+    ]
     return {
         "wave_rest": solution.rest_wavelength,
         "name": LINES[solution.line].label,
         "z": solution.redshift,
         "score": solution.score,
         "frac_score": solution.fraction,
-        "lines": [_companion(each, solution, line) for each in found],
-        "rejected_lines": [_companion(each, solution, line) for each in missing],
+        "lines": [_companion(each, solution) for each in found],
+        "rejected_lines": [_companion(each, solution) for each in rejected],
     }
 
 
-def _companion(companion: Companion, solution: Solution, line: LineFit) -> dict[str, Any]:
+def _companion(companion: Companion, solution: Solution) -> dict[str, Any]:
     return {
         "wave_obs": companion.wavelength,
         "wave_rest": LINES[companion.line].vacuum,
         "name": companion.label,
         "z": solution.redshift,
-        "line_score": float("nan"),
+        "line_score": companion.score,
         "snr": companion.snr,
         "int_flux": companion.flux,
-        "fwhm": line.fwhm,
+        "fwhm": 2.355 * companion.sigma,
         "aborption": LINES[companion.line].absorption,
     }

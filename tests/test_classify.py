@@ -71,6 +71,43 @@ def test_solution_finder() -> None:
     }  # fmt: skip
 
 
+LINE_KEYS = {"wave", "continuum", "fwhm", "int_flux", "snr", "line_score", "aborption"}
+SOLUTION_KEYS = {"wave_rest", "name", "z", "score", "frac_score", "lines", "rejected_lines"}
+MEMBER_KEYS = {"wave_obs", "wave_rest", "name", "z", "line_score", "snr", "int_flux", "fwhm", "aborption"}
+
+
+def test_solution_finder_returns_every_published_key() -> None:
+    """An [O II] galaxy whose 5007 was taken out: every level of the answer has the keys of the fact sheet."""
+    grid = np.arange(3470.0, 5541.0, 2.0)
+    flux = np.random.default_rng(4).normal(0.05, 0.1, grid.size)
+    for center, area, sigma in ((4100.0, 30.0, 2.6), (5346.7, 12.0, 3.4), (5454.0, 20.0, 2.6)):
+        flux += area / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - center) / sigma) ** 2)
+    answer = classify.solution_finder(grid, 2.0 * flux, np.full(grid.size, 0.2), 4100.0)
+    assert len(answer["eqw_obs"]) == 2 and len(answer["plae_poii"]) == 2 and len(answer["plae_poii"][1]) == 2
+    assert all(set(each) == LINE_KEYS for each in answer["emission_lines"])
+    assert all(set(each) == SOLUTION_KEYS for each in answer["solutions"])
+    members = [m for s in answer["solutions"] for m in (*s["lines"], *s["rejected_lines"])]
+    assert members and all(set(each) == MEMBER_KEYS for each in members)
+    assert all(isinstance(each["aborption"], bool) for each in (*answer["emission_lines"], *members))
+    assert sum(each["frac_score"] for each in answer["solutions"]) == pytest.approx(1.0)
+    oii = next(each for each in answer["solutions"] if each["wave_rest"] == pytest.approx(3728.69, abs=0.05))
+    kept = {each["name"]: each for each in oii["lines"]}
+    rejected = {each["name"] for each in oii["rejected_lines"]}
+    assert "Hβ 4861" in kept and "[O III] 5007" in rejected
+    beta = kept["Hβ 4861"]
+    assert beta["int_flux"] == pytest.approx(12e-17, rel=0.25) and beta["line_score"] > 2.4
+    assert beta["z"] == oii["z"] and beta["wave_obs"] == pytest.approx(5346.7, abs=1.0)
+
+
+def test_solution_finder_without_errors() -> None:
+    grid = np.arange(3470.0, 5541.0, 2.0)
+    flux = np.random.default_rng(5).normal(0.05, 0.1, grid.size)
+    flux += 30.0 / (2.6 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - 4700.0) / 2.6) ** 2)
+    answer = classify.solution_finder(grid, 2.0 * flux, None, 4700.0)
+    assert answer["primary_wave"] == pytest.approx(4700.0, abs=1.0)
+    assert np.isfinite(answer["emission_lines"][0]["line_score"])
+
+
 def test_solution_finder_finds_the_line_itself() -> None:
     grid = np.arange(3470.0, 5541.0, 2.0)
     flux = np.random.default_rng(1).normal(0.02, 0.1, grid.size)

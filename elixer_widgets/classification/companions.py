@@ -38,6 +38,9 @@ MIN_SEPARATION = 5.0
 CONSISTENT_SIGMA = 2.0
 """A flux within so many σ of the range of its ratio is consistent with the identity."""
 
+RATIO_ERROR = 0.15
+"""Relative error of a forced flux against that of the main line, from width, offset and calibration."""
+
 _ALL: tuple[Line, ...] = tuple(LINES.values())
 _INDEX = {each.name: i for i, each in enumerate(_ALL)}
 _VACUUM = np.array([each.vacuum for each in _ALL])
@@ -234,7 +237,8 @@ def _companion(
     main: float,
 ) -> Companion:
     """Put a forced flux into words."""
-    expected = (NAN, NAN) if ratio is None else (ratio.low * main, ratio.high * main)
+    # what may be absent has no lower limit: a narrow Lyα comes without the lines of an active nucleus
+    expected = (NAN, NAN) if ratio is None else (ratio.low * main if required > 0 else 0.0, ratio.high * main)
     if not np.isfinite(flux):
         return Companion(line.name, line.label, wavelength, True, status="not seen", sigma=sigma, expected=expected)
     snr = flux / err if err > 0 else NAN
@@ -245,12 +249,12 @@ def _companion(
         status = "missing"
     else:
         status = "not seen"
-    margin = CONSISTENT_SIGMA * err
     consistent: bool | None = None
     if line.absorption:
-        consistent = flux <= margin
+        consistent = flux <= CONSISTENT_SIGMA * err
     elif ratio is not None:
-        consistent = expected[0] - margin <= flux <= expected[1] + margin
+        low, high = (CONSISTENT_SIGMA * float(np.hypot(err, RATIO_ERROR * bound)) for bound in expected)
+        consistent = expected[0] - low <= flux <= expected[1] + high
     limit = max(sign * flux, 0.0) + LIMIT_SIGMA * err
     return Companion(
         line.name, line.label, wavelength, True, flux, err, limit, snr, status, sigma, expected, consistent

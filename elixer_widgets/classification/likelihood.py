@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from elixer_widgets.classification import templates
-from elixer_widgets.classification.companions import Places, lsf
+from elixer_widgets.classification.companions import RATIO_ERROR, Places, lsf
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.fitting import LineFit, forced_flux
 from elixer_widgets.spectra.lines import GALAXY_RATIOS, IDENTITY_LINES, LINES, Line
@@ -24,12 +24,9 @@ SURPRISE = 3e-3
 """Chance that something unrelated (a blend, a residual of the sky) makes or hides a line at a given place: it bounds
 what one companion can say for or against an identity to about 6 in natural logarithm."""
 
-RATIO_ERROR = 0.15
-"""Relative error of a forced flux against that of the main line, from width, offset and calibration."""
-
 BROAD_RATIO_ERROR = 0.3
-"""The same for broad lines, whose widths and shifts differ from line to line (C IV is blue of the others by up to some
-1000 km/s: Richards et al. 2002, AJ 124, 1)."""
+"""Relative error of a forced flux against that of the main line for broad lines, whose widths and shifts differ from
+line to line (C IV is blue of the others by up to some 1000 km/s: Richards et al. 2002, AJ 124, 1)."""
 
 CONTINUUM_RIPPLE = 0.04
 """Relative height of bumps in a continuum (iron emission, starlight, flux calibration) that look like lines; our
@@ -293,11 +290,13 @@ def _roughness_gain(z: np.ndarray, blue: np.ndarray, red: np.ndarray) -> np.ndar
     steps = np.linspace(-2.5, 2.5, 21)
     weight = np.exp(-0.5 * steps**2)
     levels = typical[None, :] * np.exp(_ROUGHNESS_SCATTER * steps[:, None])
+    # each level stands for its surroundings
+    widths = np.hypot(noise[None, :], levels * _ROUGHNESS_SCATTER * (steps[1] - steps[0]))
 
     def density(level: np.ndarray, spread: np.ndarray) -> np.ndarray:
         return np.exp(-0.5 * np.minimum(((excess - level) / spread) ** 2, 400.0)) / spread
 
-    forest = np.sum(weight[:, None] * density(levels, noise[None, :]), axis=0) / weight.sum()
+    forest = np.sum(weight[:, None] * density(levels, widths), axis=0) / weight.sum()
     own = np.hypot(noise, 0.005 + 0.5 * np.maximum(r, 0.0))
     plain = density(np.zeros_like(excess), own)
     floor = np.exp(-FOREST_LIMIT) / own

@@ -55,7 +55,7 @@ CIII_WIDEST = 40.0
 FAINT_LIMIT = 23.7
 """AB magnitude; a narrow Lyα of small equivalent width on a brighter continuum counts against."""
 
-_NEVER_BROAD = ("HeII",)
+_NEVER_BROAD = ("HeII", "OVI")
 """Broad in quasars, but not in ELiXer's list."""
 
 _ALL = tuple(LINES.values())

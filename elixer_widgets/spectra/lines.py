@@ -1,9 +1,9 @@
 """The line list: one registry of every line that ELiXer looks for.
 
 The lines are those of the ELiXer user guide (Table 1) and of ELiXer's own list, under their true identifications: what
-the guide calls "SIII 1260" is Si II, and "NeVI 3427" is [Ne V]. Wavelengths are laboratory values in vacuum from the
-NIST Atomic Spectra Database (version 5) and, for resonance lines, from Morton (2003, ApJS 149, 205); doublets are kept
-as doublets. All shifts are reckoned in vacuum.
+the guide calls "SIII 1260" is Si II, and "NeVI 3427" is [Ne V]. Each line names the source of its wavelengths, which
+are in vacuum; doublets are kept as doublets. All shifts are reckoned in vacuum. The wavelengths were entered from
+memory of these sources and are tested against the published list, the Rydberg formula and the SDSS list of lines.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Line:
         Whether it is looked for in absorption.
     published : float
         The rest wavelength (Å; vacuum below 2000 Å, air above) under which ELiXer's catalogue lists it.
+    source : str
+        Where the wavelengths of the components come from.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Line:
     broad: bool = False
     absorption: bool = False
     published: float = NAN
+    source: str = "NIST Atomic Spectra Database, version 5"
 
     @cached_property
     def vacuum(self) -> float:
@@ -84,25 +87,31 @@ def _single(vacuum: float) -> tuple[tuple[float, float], ...]:
     return ((vacuum, 1.0),)
 
 
+_MORTON = "Morton 2003, ApJS 149, 205"
+
 # Strengths of the doublets: resonance lines of Li-like and Na-like ions 2:1 (optically thin), taken as 1.5:1 between
 # thin and thick; [O II] 3729/3726 = 1.35, near the low-density limit of star-forming galaxies (Osterbrock & Ferland
 # 2006, fig. 5.8); C III] 1907/1909 = 1, between that limit (1.5) and the broad-line region, where 1907 is quenched.
 _TABLE: tuple[Line, ...] = (
-    Line("OVI", "O VI 1035", ((1031.926, 1.5), (1037.617, 1.0)), "oxygen", 3, broad=True, published=1034.7625),
-    Line("Lya", "Lyα 1216", _single(1215.670), "hydrogen", 1, anchor=True, broad=True, published=1215.67),
-    Line("NV", "N V 1240", ((1238.821, 1.5), (1242.804, 1.0)), "nitrogen", 3, broad=True, published=1240.7077),
-    Line("SiII", "Si II 1263", ((1260.422, 1.0), (1264.738, 1.8)), "silicon", 4, published=1263.40075),
+    Line("OVI", "O VI 1035", ((1031.926, 1.5), (1037.617, 1.0)), "oxygen", 3, broad=True,
+         published=1034.7625, source=_MORTON),
+    Line("Lya", "Lyα 1216", _single(1215.670), "hydrogen", 1, anchor=True, broad=True,
+         published=1215.67, source=_MORTON),
+    Line("NV", "N V 1240", ((1238.821, 1.5), (1242.804, 1.0)), "nitrogen", 3, broad=True,
+         published=1240.7077, source=_MORTON),
+    Line("SiII", "Si II 1263", ((1260.422, 1.0), (1264.738, 1.8)), "silicon", 4,
+         published=1263.40075, source=_MORTON),
     Line("SiIV", "Si IV 1397", ((1393.755, 1.5), (1402.770, 1.0)), "silicon", 5, broad=True,
-         published=1397.7617),
+         published=1397.7617, source=_MORTON),
     Line("CIV", "C IV 1549", ((1548.204, 1.5), (1550.781, 1.0)), "carbon", 3, anchor=True, broad=True,
-         published=1549.4115),
+         published=1549.4115, source=_MORTON),
     Line("HeII", "He II 1640", _single(1640.420), "helium", 3, anchor=True, broad=True, published=1640.420),
     Line("CIII", "C III] 1909", ((1906.683, 1.0), (1908.734, 1.0)), "carbon", 3, anchor=True, broad=True,
          published=1908.734),
     Line("CII", "C II] 2326", ((2324.214, 0.3), (2325.403, 1.0), (2326.113, 1.7), (2327.645, 0.8),
          (2328.838, 0.7)), "carbon", 4, broad=True, published=2324.095),
     Line("MgII", "Mg II 2799", ((2796.354, 1.5), (2803.531, 1.0)), "magnesium", 2, anchor=True, broad=True,
-         published=2798.6944),
+         published=2798.6944, source=_MORTON),
     Line("NeV3346", "[Ne V] 3346", _single(3346.783), "neon", 5, published=3345.821),
     Line("NeV", "[Ne V] 3426", _single(3426.863), "neon", 5, published=3425.881),
     Line("OII", "[O II] 3727", ((3727.092, 1.0), (3729.875, 1.35)), "oxygen", 1, anchor=True, broad=True,
@@ -111,10 +120,10 @@ _TABLE: tuple[Line, ...] = (
     Line("NeIII", "[Ne III] 3869", _single(3869.857), "neon", 4, published=3868.760),
     Line("Hzeta", "Hζ 3889", _single(3890.166), "hydrogen", 5, published=3889.064),
     Line("CaK", "Ca II K 3934", _single(3934.777), "calcium", 1, anchor=True, absorption=True,
-         published=3933.6614),
+         published=3933.6614, source=_MORTON),
     Line("NeIII3967", "[Ne III] 3967", _single(3968.593), "neon", 4, published=3967.470),
     Line("CaH", "Ca II H 3968", _single(3969.591), "calcium", 1, anchor=True, absorption=True,
-         published=3968.4673),
+         published=3968.4673, source=_MORTON),
     Line("Hepsilon", "Hε 3970", _single(3971.202), "hydrogen", 5, published=3970.079),
     Line("Hd", "Hδ 4102", _single(4102.900), "hydrogen", 4, published=4101.742),
     Line("Hg", "Hγ 4340", _single(4341.691), "hydrogen", 4, anchor=True, published=4340.471),
@@ -184,18 +193,18 @@ class Ratio:
 
 # Ranges: those that ELiXer allows, extended where published samples go beyond. Typical values: between the mean ratios
 # of Leung et al. (2017, ApJ 843, 130) and those of brighter local galaxies, with case B Balmer decrements
-# (Osterbrock & Ferland 2006, table 4.4, 1e4 K); for active nuclei the composite quasar of Vanden Berk et al. (2001,
-# AJ 122, 549, table 2).
+# (Osterbrock & Ferland 2006, table 4.4, 1e4 K), which also set the high ends, Hβ's being 3.3; for active nuclei the
+# composite quasar of Vanden Berk et al. (2001, AJ 122, 549, table 2).
 GALAXY_RATIOS: dict[str, Ratio] = {
     "NeV": Ratio(0.0, 0.005, 0.1),
     "OII": Ratio(1.0, 1.0, 1.0),
-    "Heta": Ratio(0.01, 0.02, 0.06),
+    "Heta": Ratio(0.01, 0.025, 0.24),
     "NeIII": Ratio(0.03, 0.15, 0.8),
-    "Hzeta": Ratio(0.02, 0.05, 0.2),
+    "Hzeta": Ratio(0.02, 0.04, 0.35),
     "NeIII3967": Ratio(0.01, 0.05, 0.25),
-    "Hepsilon": Ratio(0.02, 0.06, 0.3),
-    "Hd": Ratio(0.03, 0.1, 0.5),
-    "Hg": Ratio(0.05, 0.18, 1.0),
+    "Hepsilon": Ratio(0.02, 0.06, 1.2),
+    "Hd": Ratio(0.03, 0.1, 0.85),
+    "Hg": Ratio(0.05, 0.18, 1.5),
     "Hb": Ratio(0.1, 0.4, 3.3),
     "OIII4959": Ratio(0.03, 0.3, 6.5),
     "OIII": Ratio(0.1, 0.9, 20.0),

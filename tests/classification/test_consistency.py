@@ -49,3 +49,19 @@ def test_emitter_by_equivalent_width() -> None:
     assert lae(members, "Lya", 60.0, 10.0) == 2.0
     assert lae(members, "Lya", 8.0, 1.0) == 0.5
     assert lae({}, "CIV", 60.0, 10.0) == pytest.approx(factor(-2.0))
+
+
+def test_lya_beside_another_line() -> None:
+    """Missing inside the range: -2; there, but too weak to be believed: -1; outside the range: nothing."""
+    main = {"HeII": _member(30, snr=9.0)}
+    assert lae(main, "HeII", 0.0, 0.0, expected_at=_everywhere) == pytest.approx(factor(-2.0))
+    assert lae(main, "HeII", 0.0, 0.0, expected_at=_nowhere) == 1.0
+    weak = main | {"Lya": _member(90, snr=4.0)}
+    assert lae(weak, "HeII", 0.0, 0.0, expected_at=_everywhere) == pytest.approx(factor(-1.0))
+    strong = main | {"Lya": _member(200, snr=40.0)}
+    assert lae(strong, "HeII", 0.0, 0.0, expected_at=_everywhere) == 1.0
+
+
+def test_narrow_line_of_small_width_on_a_bright_continuum() -> None:
+    members = {"Lya": _member(20, snr=8.0)}
+    assert lae(members, "Lya", 17.0, 1.0, bright=True) == 0.5 and lae(members, "Lya", 17.0, 1.0) == 1.0

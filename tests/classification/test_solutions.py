@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from elixer_widgets.classification import scores
-from elixer_widgets.classification.solutions import companions, is_broad, solve
-from elixer_widgets.spectra import find_lines, fit_line, line, observed_air
+from elixer_widgets.classification.likelihood import forest_gain
+from elixer_widgets.classification.solutions import companions, is_broad, most_likely, solve
+from elixer_widgets.detection import Spectrum
+from elixer_widgets.spectra import LINES, find_lines, fit_line, line, observed_air
 from tests.spectra.synthetic import LSF, spectrum
 
 
@@ -102,3 +104,123 @@ def test_published_scale_and_bonus() -> None:
     assert scores.accepted(total, total / (total + 30.0), 30.0, scale)
     one = scores.scaled_score(10.2, 1.0, np.array([10.2]))
     assert one == pytest.approx(0.601, abs=1e-3) and not scores.accepted(10.2, 1.0, 0.0, one)
+
+
+# ------------------------------------------------------------------------------------ companions of every identity
+
+
+def test_every_line_in_range_is_measured_for_every_identity() -> None:
+    noisy = spectrum([(4700.0, 2.6, 20.0)], noise=0.2)
+    main = fit_line(noisy, 4700.0)
+    for solution in solve(noisy, main):
+        measured = {each.line for each in solution.companions if each.in_range}
+        places = {n: float(observed_air(each, solution.redshift)) for n, each in LINES.items() if n != solution.line}
+        inside = {n for n, x in places.items() if 3470.0 <= x <= 5540.0 and abs(x - main.center) >= 5.0}
+        assert measured == inside, solution.line
+        for each in solution.companions:
+            assert not each.in_range or (np.isfinite(each.flux) and np.isfinite(each.limit))
+
+
+def test_every_line_of_the_list_is_tried() -> None:
+    noisy = spectrum([(5400.0, 2.6, 20.0)], noise=0.2)
+    tried = {each.line for each in solve(noisy, fit_line(noisy, 5400.0))}
+    assert tried == {name for name, each in LINES.items() if not each.absorption}
+    hollow = spectrum([(5400.0, 2.6, -20.0)], noise=0.2, continuum=5.0)
+    dip = fit_line(hollow, 5400.0, absorption=True)
+    assert {each.line for each in solve(hollow, dip)} == {"CaK", "CaH"}
+
+
+def test_consistent_says_whether_the_flux_fits() -> None:
+    right = _spectrum(0.08, {"OIII": 30.0, "OIII4959": 10.0, "Hb": 6.0})
+    wrong = _spectrum(0.08, {"OIII": 30.0, "OIII4959": 30.0, "Hb": 6.0})
+    for noisy, expected in ((right, True), (wrong, False)):
+        main = fit_line(noisy, float(observed_air(line("OIII"), 0.08)))
+        mate = next(each for each in companions(noisy, main, "OIII") if each.line == "OIII4959")
+        assert mate.consistent is expected and mate.status == "found"
+    lonely = spectrum([(4700.0, 2.6, 20.0)], noise=0.2)
+    beside = {each.line: each for each in companions(lonely, fit_line(lonely, 4700.0), "CIV")}
+    assert beside["Lya"].consistent is False and beside["Lya"].status == "missing"
+    assert beside["NaI4981"].consistent is None if "NaI4981" in beside else True
+
+
+def test_oiii_pair_is_lifted() -> None:
+    """[O III] 5007 with 4959 at a third and no more: the published rule gives it a score of 25 at least."""
+    noisy = _spectrum(0.06, {"OIII": 15.0, "OIII4959": 5.0}, noise=0.15)
+    main = fit_line(noisy, float(observed_air(line("OIII"), 0.06)))
+    best = solve(noisy, main, find_lines(noisy))[0]
+    assert best.line == "OIII" and best.score >= 25.0
+
+
+# ------------------------------------------------------------------------- what the continuum says of a redshift
+
+
+def _bright(z: float, *, forest: bool, seed: int) -> Spectrum:
+    """A broad line at Lyα of `z` on a continuum of S/N 10 a sample, with or without a forest shortward of it.
+
+    The forest: random absorbers 160 km/s wide, one every 15 Å, which leave three quarters of the flux as at z = 2.7.
+    """
+    rng = np.random.default_rng(seed)
+    plain = spectrum([(float(observed_air(line("Lya"), z)), 18.0, 300.0)], noise=0.3, continuum=3.0, seed=None)
+    wave, flux = np.asarray(plain.wavelength), np.array(plain.flux)
+    if forest:
+        edge = float(observed_air(line("Lya"), z)) - 10.0
+        for center in rng.uniform(3400.0, edge, int((edge - 3400.0) / 15.0)):
+            depth = 1.0 - np.exp(-rng.uniform(0.2, 2.5))
+            flux *= 1.0 - depth * np.exp(-0.5 * ((wave - center) / 2.5) ** 2)
+    return Spectrum(wave, flux + rng.normal(0.0, 0.3, wave.size), np.full(wave.size, 0.3), LSF)
+
+
+def test_forest_speaks_for_lya_and_its_absence_against() -> None:
+    for seed in range(12, 16):
+        gains, leads = [], []
+        for forest in (True, False):
+            noisy = _bright(2.8, forest=forest, seed=seed)
+            main = fit_line(noisy, float(observed_air(line("Lya"), 2.8)))
+            found = find_lines(noisy)
+            by_line = {each.line: each.log_likelihood for each in solve(noisy, main, found)}
+            leads.append(by_line["Lya"] - by_line["MgII"])
+            gains.append(float(forest_gain(noisy, found, np.array([2.8]))[0]))
+        assert gains[0] > 1.5 and gains[1] < -2.0
+        assert leads[0] > leads[1] + 3.0
+
+
+def test_faint_continuum_says_nothing_of_the_forest() -> None:
+    noisy = spectrum([(4700.0, 2.6, 20.0)], noise=0.3, continuum=0.0)
+    assert np.array_equal(forest_gain(noisy, (), np.array([2.5, 2.8, 3.1])), np.zeros(3))
+
+
+def test_stellar_absorption_speaks_for_a_galaxy() -> None:
+    z = 0.25
+    lines = [(float(observed_air(line("OII"), z)), 2.8, 30.0)]
+    lines += [(float(observed_air(line(name), z)), 5.0, -20.0) for name in ("CaK", "CaH")]
+    with_lines, without = (spectrum(each, noise=0.3, continuum=3.0) for each in (lines, lines[:1]))
+    place = lines[0][0]
+    values = [
+        next(s for s in solve(each, fit_line(each, place)) if s.line == "OII").log_likelihood
+        for each in (with_lines, without)
+    ]
+    assert values[0] > values[1] + 2.0
+
+
+def test_bump_of_a_bright_continuum_is_no_companion() -> None:
+    """A bump of 4 % where C III] has C II]: formally significant, yet worth little."""
+    z = 1.3
+    place = float(observed_air(line("CIII"), z))
+    bump = (float(observed_air(line("CII"), z)), 20.0, 0.04 * 20.0 * 20.0 * 2.5)
+    noisy = spectrum([(place, 20.0, 700.0), bump], noise=0.3, continuum=20.0)
+    solutions = {each.line: each for each in solve(noisy, fit_line(noisy, place))}
+    companion = next(each for each in solutions["CIII"].companions if each.line == "CII")
+    assert companion.snr > 4.0
+    assert solutions["CIII"].log_likelihood < 2.0
+
+
+def test_lone_line_is_lya_or_oii() -> None:
+    """Without any companion the share decides, and rare anchors do not win by the luck of the noise."""
+    chosen = set()
+    for seed in range(8):
+        noisy = spectrum([(5300.0, 2.6, 20.0)], noise=0.2, seed=seed)
+        best = most_likely(solve(noisy, fit_line(noisy, 5300.0)))
+        assert best is not None
+        chosen.add(best.line)
+    assert chosen <= {"Lya", "OII"}
+    assert most_likely(()) is None

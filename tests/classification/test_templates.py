@@ -41,3 +41,11 @@ def test_same_numbers_every_time() -> None:
     templates.kinds.cache_clear()
     again, _ = templates.ratios("OII", ("Hb",), False)
     assert np.array_equal(first, again, equal_nan=True)
+
+
+def test_share_follows_strength_and_width() -> None:
+    """Lyα and [O II] before the weaker lines; among broad lines those of quasars gain, the more the broader."""
+    for weak, strong in (("CIII", "Lya"), ("Hg", "Hb"), ("NeIII", "OII"), ("OIII4959", "OIII")):
+        assert templates.log_share(weak, 0) < templates.log_share(strong, 0)
+    assert templates.log_share("MgII", 0) < templates.log_share("MgII", 1) < templates.log_share("Lya", 1)
+    assert templates.log_share("OII", 2) < templates.log_share("OII", 1) < templates.log_share("OII", 0)
