@@ -2,6 +2,7 @@
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude, narrow_continuum, wide_continuum
+from elixer_widgets.spectra.correlation import noise_correlation, with_correlated_noise
 from elixer_widgets.spectra.doublets import DoubletFit, fit_doublet
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit, fit_line, fit_lines, forced_flux
@@ -32,10 +33,12 @@ __all__ = [
     "line_asymmetry",
     "main_line",
     "narrow_continuum",
+    "noise_correlation",
     "observed_air",
     "redshift_of",
     "sample_line",
     "strongest_line",
     "vacuum_to_air",
     "wide_continuum",
+    "with_correlated_noise",
 ]
