@@ -62,6 +62,8 @@ class Measurements:
         The spectrum measured, where that is not `detection.spectrum` (fibers switched off).
     fiber_fluxes : tuple of FiberFlux
         The main line in each fiber that is used.
+    spectral_slope, spectral_slope_err : float
+        Gradient of the continuum, 1e-17 erg/s/cm²/Å per Å.
     """
 
     detection: Detection
@@ -80,6 +82,8 @@ class Measurements:
     solutions: tuple[Solution, ...] = ()
     spectrum: Spectrum | None = None
     fiber_fluxes: tuple[FiberFlux, ...] = ()
+    spectral_slope: float = NAN
+    spectral_slope_err: float = NAN
 
 
 @dataclass(frozen=True)

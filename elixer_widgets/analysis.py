@@ -43,6 +43,7 @@ from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_f
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES
+from elixer_widgets.spectra.slope import spectral_slope
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
 __all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "match_id", "measure"]
@@ -186,6 +187,7 @@ def measure(
     if np.isfinite(detection.ra) and np.isfinite(detection.dec) and imaging.objects:
         matches = find_matches(imaging, detection.ra, detection.dec, radius=MATCH_RADIUS)
     depth = depth_of(detection)
+    slope, slope_err = spectral_slope(spectrum, lines)
     return Measurements(
         detection=detection,
         line=line,
@@ -203,6 +205,8 @@ def measure(
         solutions=solve(spectrum, line, lines) if np.isfinite(line.flux) else (),
         spectrum=spectrum if excluded else None,
         fiber_fluxes=fibers,
+        spectral_slope=slope,
+        spectral_slope_err=slope_err,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from elixer_widgets.classification import scores
+from elixer_widgets.classification.confidence import scale
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.solutions import Solution
 from elixer_widgets.classification.voting_rules import (
@@ -32,9 +33,6 @@ from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate
 from elixer_widgets.spectra.fitting import LineFit
 
 __all__ = ["FILLER", "FoundLine", "Vote", "VoteInputs", "Votes", "VotingSolution", "inputs_of", "vote"]
-
-PLAE_LIMITS = (0.001, 1000.0)
-"""Where P(LAE)/P(OII) is clipped, as published."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +121,6 @@ class _Interpreted(Protocol):
     def plae_poii(self) -> PlaeRatio: ...
 
 
-COMPANION_SNR = 3.0
-"""Signal to noise from which a companion counts for the rules."""
-
-
 def _cgs(estimate: ContinuumEstimate) -> tuple[float, float]:
     """Value and error in erg/s/cm²/Å; a limit stands for a measurement within a fifth, as in the rules."""
     value = estimate.value * CGS
@@ -135,11 +129,10 @@ def _cgs(estimate: ContinuumEstimate) -> tuple[float, float]:
     return value, estimate.error * CGS if np.isfinite(estimate.error) else 0.2 * value
 
 
-def _score(fit: LineFit, spectrum: Spectrum, flux: float, snr: float, wavelength: float) -> float:
-    """Published score of a line of this flux with the width of `fit`."""
-    noise = float(np.interp(wavelength, spectrum.wavelength, np.nan_to_num(spectrum.error)))
-    peak = abs(flux) / CGS / (fit.sigma * np.sqrt(2.0 * np.pi))
-    return float(scores.line_score(snr, fit.sigma, flux, peak / noise if noise > 0 else 5.0))
+def _score(fit: LineFit, spectrum: Spectrum) -> float:
+    """Published score of a line."""
+    noise = float(np.interp(fit.center, spectrum.wavelength, np.nan_to_num(spectrum.error)))
+    return float(scores.line_score(fit.snr, fit.sigma, fit.flux, abs(fit.amplitude) / noise if noise > 0 else 5.0))
 
 
 def _left_over(rated: Sequence[tuple[LineFit, float]], places: Sequence[tuple[float, float]]) -> float:
@@ -155,17 +148,15 @@ def _left_over(rated: Sequence[tuple[LineFit, float]], places: Sequence[tuple[fl
     return float(sum(sorted(left)[-5:]))
 
 
-def _solutions(m: _Measured, spectrum: Spectrum, rated: Sequence[tuple[LineFit, float]]) -> list[VotingSolution]:
+def _solutions(m: _Measured, rated: Sequence[tuple[LineFit, float]]) -> list[VotingSolution]:
     out = []
     for each in m.solutions:
-        found = [line for line in each.companions if line.in_range and line.flux > 0 and line.snr >= COMPANION_SNR]
-        if not (each.score > 0 and found):
+        scored = [line for line in each.companions if np.isfinite(line.score)]
+        if not (each.score > 0 and scored):
             continue
-        parts = np.array([_score(m.line, spectrum, line.flux, line.snr, line.wavelength) for line in found])
-        places = [(m.line.center, m.line.sigma), *((line.wavelength, m.line.sigma) for line in found)]
-        scale = scores.scaled_score(each.score, each.fraction, parts)
+        places = [(m.line.center, m.line.sigma), *((line.wavelength, line.sigma) for line in scored)]
         left = _left_over(rated, places)
-        out.append(VotingSolution(each.line, each.score, each.fraction, scale, len(found), left))
+        out.append(VotingSolution(each.line, each.score, each.fraction, scale(each), len(scored), left))
     return out
 
 
@@ -204,8 +195,8 @@ def _photo_redshifts(matches: Sequence[Match], wavelength: float) -> list[tuple[
 def inputs_of(interpretation: _Interpreted) -> VoteInputs:
     """The inputs of the rules from an `analysis.Interpretation` of ours, to judge both on the same detections.
 
-    Where the fact sheet leaves room, the simplest reading is taken: the size is that of the Kron ellipse, companions
-    have the width of the main line, and a photo-z PDF votes at Lyα and [O II] from 5 % of its mass on.
+    Where the published rules leave room, the simplest reading is taken: the size is that of the Kron ellipse, and a
+    photo-z PDF votes at Lyα and [O II] from 5 % of its mass on.
 
     Parameters
     ----------
@@ -219,16 +210,10 @@ def inputs_of(interpretation: _Interpreted) -> VoteInputs:
     m: _Measured = interpretation.measurements
     spectrum = m.detection.spectrum if m.spectrum is None else m.spectrum
     line = m.line
-    rated = [
-        (each, _score(each, spectrum, each.flux, each.snr, each.center))
-        for each in m.lines
-        if np.isfinite(each.flux) and each.sigma > 0
-    ]
+    rated = [(each, _score(each, spectrum)) for each in m.lines if np.isfinite(each.flux) and each.sigma > 0]
     combined, combined_err = _cgs(interpretation.continuum)
     wide, wide_err = _cgs(m.continuum_wide) if m.continuum_wide.value > 0 else (combined, combined_err)
-    low, high = PLAE_LIMITS
-    ratio = interpretation.plae_poii
-    value, lowest, highest = (float(np.clip(each, low, high)) for each in (ratio.value, ratio.low, ratio.high))
+    ratio, low, high = interpretation.plae_poii.clipped
     size, major, minor = _source_size(m)
     return VoteInputs(
         wavelength=line.center,
@@ -243,9 +228,9 @@ def inputs_of(interpretation: _Interpreted) -> VoteInputs:
         wide=wide,
         wide_err=wide_err,
         g=m.g_magnitude.value,
-        ratio=value,
-        ratio_low=lowest if np.isfinite(lowest) else value,
-        ratio_high=highest if np.isfinite(highest) else value,
+        ratio=ratio,
+        ratio_low=low if np.isfinite(low) else ratio,
+        ratio_high=high if np.isfinite(high) else ratio,
         size=size,
         diameter=major,
         minor=minor,
@@ -253,7 +238,7 @@ def inputs_of(interpretation: _Interpreted) -> VoteInputs:
             FoundLine(score, each.flux / CGS / each.continuum if each.continuum > 0 else np.inf, each.fwhm)
             for each, score in rated
         ),
-        solutions=tuple(_solutions(m, spectrum, rated)),
+        solutions=tuple(_solutions(m, rated)),
         unmatched=_left_over(rated, [(line.center, line.sigma)]),
         photo_z=tuple(_photo_redshifts(m.matches, line.center)),
         spectrum=spectrum,

@@ -13,6 +13,7 @@ import numpy as np
 
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.confidence import confidence, scale
 from elixer_widgets.classification.flags import encode
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
@@ -24,7 +25,9 @@ from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wave
 from elixer_widgets.reports.derived import (
     aperture_correction,
     best_solution,
+    chi2_error,
     clipped_plae,
+    color,
     from_aperture,
     from_match,
     measured_spectrum,
@@ -98,7 +101,10 @@ def detection_row(interpretation: Interpretation, made: datetime) -> Row:
         "fwhm_line_kms": line.fwhm / line.center * LIGHT_KMS,
         "fwhm_line_kms_err": line.sigma_err * FWHM_PER_SIGMA / line.center * LIGHT_KMS,
         "sn": line.snr,
+        "sn_err": line.snr * line.flux_err / abs(line.flux) if line.flux else math.nan,
         "chi2": line.chi2,
+        "chi2_err": chi2_error(line.n_samples),
+        "spectral_slope": measurements.spectral_slope * CGS,
         "apcor_4500": aperture_correction(detection),
         "plya_classification": interpretation.p_lya,
         "combined_eqw_rest_lya": interpretation.ew_lya,
@@ -117,6 +123,12 @@ def detection_row(interpretation: Interpretation, made: datetime) -> Row:
     # the highest bit is the sign of the signed column
     row["flags"] = np.array([encode(interpretation.flags)], "u4").view("i4")[0]
     row["review"] = int(any(each.name in ("follow up", "questionable detection") for each in interpretation.flags))
+    if math.isfinite(measurements.spectral_slope_err):
+        row["spectral_slope_err"] = measurements.spectral_slope_err * CGS
+    # the wide continuum leaves the lines out: it is both
+    row["continuum_masked"], row["continuum_masked_err"] = _cgs(wide)
+    for name, blue, red in (("color_ug", "u", "g"), ("color_ur", "u", "r"), ("color_gr", "g", "r")):
+        row[name] = color(interpretation, blue, red)
     for name, estimate in (("line", narrow), ("wide", wide)):
         row[f"continuum_{name}"], row[f"continuum_{name}_err"] = _cgs(estimate)
         width, error, _ = rest_width(line.flux, line.flux_err, estimate, lya)
@@ -163,6 +175,7 @@ def _solution(interpretation: Interpretation) -> Row:
         "multiline_rest_w": best.rest_wavelength,
         "multiline_raw_score": best.score,
         "multiline_frac_score": best.fraction,
+        "multiline_prob": confidence(scale(best)),
         "multiline_name": LABELS.get(best.identity, best.identity)
         .replace("α", "a")
         .replace("β", "b")
@@ -207,9 +220,9 @@ def line_rows(interpretation: Interpretation) -> list[Row]:
     ]  # fmt: skip
     rows += [
         {
-            "detectid": detectid, "wavelength": companion.wavelength, "type": 1, "sn": companion.snr,
-            "score": solution.score, "flux_line": companion.flux, "flux_line_err": companion.flux_err,
-            "sol_num": rank, "used": int(solution.accepted),
+            "detectid": detectid, "wavelength": companion.wavelength, "type": -1 if companion.flux < 0 else 1,
+            "sn": companion.snr, "score": companion.score, "flux_line": companion.flux,
+            "flux_line_err": companion.flux_err, "sol_num": rank, "used": int(solution.accepted),
         }
         for rank, solution in enumerate(interpretation.solutions, start=1)
         for companion in solution.companions

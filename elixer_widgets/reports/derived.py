@@ -6,15 +6,15 @@ import math
 from collections import Counter
 
 from elixer_widgets.analysis import Interpretation, Measurements
-from elixer_widgets.classification.plae import PlaeRatio
+from elixer_widgets.classification.plae import PUBLISHED_RANGE, PlaeRatio
 from elixer_widgets.classification.solutions import Solution
 from elixer_widgets.detection import DataError, Detection, FiberImages, Spectrum
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 
-PLAE_RANGE = (0.001, 1000.0)
-"""Where P(LAE)/P(OII) is clipped when shown or stored, as in ELiXer."""
+PLAE_RANGE = PUBLISHED_RANGE
+"""Where P(LAE)/P(OII) is clipped when shown or stored."""
 
 CONTINUUM_BANDS = ("g", "r", "F606W")
 """The bands that stand for the continuum under the line, best first (user guide)."""
@@ -107,15 +107,8 @@ def best_solution(interpretation: Interpretation) -> Solution | None:
 
 
 def clipped_plae(ratio: PlaeRatio | None) -> tuple[float, float, float]:
-    """Value, low and high clipped to `PLAE_RANGE`; NaN stays NaN, and None gives three of them."""
-    if ratio is None:
-        return math.nan, math.nan, math.nan
-    low, high = PLAE_RANGE
-
-    def clip(value: float) -> float:
-        return value if math.isnan(value) else min(max(value, low), high)
-
-    return clip(ratio.value), clip(ratio.low), clip(ratio.high)
+    """Value, low and high within the published range; NaN stays NaN, and None gives three of them."""
+    return (math.nan, math.nan, math.nan) if ratio is None else ratio.clipped
 
 
 def aperture_correction(detection: Detection) -> float:
@@ -124,3 +117,41 @@ def aperture_correction(detection: Detection) -> float:
     if correction is None or correction.size <= APERTURE_SAMPLE:
         return math.nan
     return float(correction[APERTURE_SAMPLE])
+
+
+def color(interpretation: Interpretation, blue: str, red: str) -> tuple[float, float, float]:
+    """Colour of the source from two bands of one survey: magnitude in `blue` less that in `red`, AB.
+
+    Parameters
+    ----------
+    interpretation : Interpretation
+    blue, red : str
+        Bands.
+
+    Returns
+    -------
+    (value, bluest, reddest)
+        With the ends of its 1σ interval; NaN unless both bands of a survey show the source, either as the selected
+        ellipse or in a circular aperture on both images. Of several surveys, the smallest error.
+    """
+    measurements = interpretation.measurements
+    ellipses = {(s.survey, s.band): (s.mag, s.mag_err) for s in measurements.sources if s.selected}
+    circles = {(g.survey, g.band): (g.mag, g.mag_err) for g in measurements.growths if not g.is_limit}
+    best = (math.nan, math.nan, math.nan)
+    smallest = math.inf
+    for survey in dict.fromkeys(growth.survey for growth in measurements.growths):
+        for found in (ellipses, circles):
+            if (survey, blue) not in found or (survey, red) not in found:
+                continue
+            (first, first_err), (second, second_err) = found[survey, blue], found[survey, red]
+            error = math.hypot(first_err, second_err)
+            if math.isfinite(first - second) and error < smallest:
+                smallest = error
+                best = (first - second, first - second - error, first - second + error)
+            break
+    return best
+
+
+def chi2_error(n_samples: int) -> float:
+    """Standard deviation of a reduced χ² by chance, √(2/ν) for ν = n - 4 degrees of freedom; NaN for none."""
+    return math.sqrt(2.0 / (n_samples - 4)) if n_samples > 4 else math.nan

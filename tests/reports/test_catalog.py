@@ -18,7 +18,7 @@ from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import DataError, Detection, Spectrum
 from elixer_widgets.reports import write_catalog
 from elixer_widgets.reports.catalog import TABLES
-from elixer_widgets.reports.catalog_rows import best_redshifts, detection_row, filled, image_angle
+from elixer_widgets.reports.catalog_rows import best_redshifts, detection_row, filled, image_angle, line_rows
 from tests.factories import make_bare_detection, make_cutout, make_detection, make_interpretation
 
 tables = pytest.importorskip("tables")
@@ -130,6 +130,46 @@ def _row(interpretation: Interpretation) -> np.void:
     from datetime import datetime
 
     return filled("Detections", [detection_row(interpretation, datetime(2026, 1, 2, 3, 4, 5))])[0]
+
+
+def test_columns_that_rest_on_other_numbers() -> None:
+    base = make_interpretation()
+    slope = replace(base.measurements, spectral_slope=2e-4, spectral_slope_err=5e-5)
+    row = _row(replace(base, measurements=slope))
+    assert row["chi2_err"] == pytest.approx(math.sqrt(2 / 36))  # 40 samples, 4 parameters
+    assert row["sn_err"] == pytest.approx(12.0 * 1.2e-17 / 1.5e-16)
+    assert row["spectral_slope"] == pytest.approx(2e-21)
+    assert row["spectral_slope_err"] == pytest.approx(5e-22)
+    assert row["continuum_masked"] == row["continuum_wide"]
+    bare = _row(make_interpretation(make_bare_detection()))
+    assert bare["spectral_slope"] == pytest.approx(-999.999)
+    assert bare["spectral_slope_err"] == 0.0
+
+
+def test_colors_come_from_two_bands_of_one_survey() -> None:
+    base = make_interpretation()
+    g, r = base.measurements.sources  # both 24.5 ± 0.07
+    row = _row(replace(base, measurements=replace(base.measurements, sources=(g, replace(r, mag=24.0)))))
+    error = math.hypot(0.07, 0.07)
+    assert row["color_gr"].tolist() == pytest.approx([0.5, 0.5 - error, 0.5 + error])
+    assert np.isnan(row["color_ug"]).all() and np.isnan(row["color_ur"]).all()
+    other = replace(r, survey="OTHER")
+    circles = _row(replace(base, measurements=replace(base.measurements, sources=(g, other))))
+    assert circles["color_gr"][0] == pytest.approx(0.0)  # the circles on TEST, 24.6 in both bands
+    growths = (base.measurements.growths[0], replace(base.measurements.growths[1], is_limit=True))
+    none = replace(base.measurements, sources=(g, other), growths=growths)
+    assert np.isnan(_row(replace(base, measurements=none))["color_gr"]).all()
+
+
+def test_multi_line_solution() -> None:
+    base = make_interpretation(identity="OII")
+    companion = replace(base.companions[1], status="found", flux=-3e-17, flux_err=6e-18, snr=5.0, score=10.2)
+    weak = replace(base.companions[2], score=math.nan)
+    solution = replace(base.solutions[0], score=10.2, fraction=1.0, companions=(companion, weak))
+    changed = replace(base, solutions=(solution,))
+    assert _row(changed)["multiline_prob"] == pytest.approx(0.15, abs=0.02)  # scaled score 0.601
+    row = line_rows(changed)[-1]
+    assert (row["score"], row["type"], row["sol_num"]) == (10.2, -1, 1)
 
 
 def test_flags_fit_the_signed_column() -> None:
