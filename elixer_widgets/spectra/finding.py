@@ -17,6 +17,7 @@ from elixer_widgets.spectra.matched_filter import (
     MatchedFilter,
     corrected_significance,
     half_window,
+    noise_scale,
     number_of_trials,
 )
 from elixer_widgets.spectra.wavelengths import sky_mask
@@ -29,6 +30,15 @@ MIN_SIGNIFICANCE = 2.0
 
 SKY_SNR = 1.6
 """A line in a strong sky line must be this much stronger: residuals there exceed the formal error."""
+
+STRONG = 15.0
+"""Signal to noise of lines around which the noise is not measured."""
+
+FIRM_SNR = 9.0
+"""Signal to noise, in units of the noise as it is, of lines that are no noise for certain."""
+
+NOISY = 1.3
+"""Noise over error from which it is said."""
 
 MAX_LINES = 40
 MAX_PASSES = 6
@@ -124,7 +134,8 @@ def find_lines(
     Returns
     -------
     list of LineFit
-        By wavelength. `significance` is corrected for the number of places and widths tried.
+        By wavelength. `significance` is corrected for the number of places and widths tried, and for noise that
+        exceeds the errors; `snr` and all errors are those that follow from the errors as given.
 
     Notes
     -----
@@ -165,15 +176,41 @@ def find_lines(
     if not found:
         return []
     found = _refitted(spectrum, found, sigma_max)
+    scales = _noise_scales(spectrum, matched, found)
     trials = number_of_trials(spectrum)
     kept: list[LineFit] = []
-    for each in sorted(found, key=lambda line: -line.snr):
-        significance = float(corrected_significance(each.snr, trials))
-        threshold = min_snr * (SKY_SNR if sky_mask(each.center) else 1.0)
+    for each, scale in sorted(zip(found, scales, strict=True), key=lambda pair: -pair[0].snr):
+        significance = float(corrected_significance(each.snr / scale, trials))
+        threshold = scale * min_snr * (SKY_SNR if sky_mask(each.center) else 1.0)
         apart = all(abs(each.center - o.center) > max(4.0, 2.0 * min(each.sigma, o.sigma)) for o in kept)
         if each.snr >= threshold and significance >= MIN_SIGNIFICANCE and apart and len(kept) < MAX_LINES:
-            kept.append(replace(each, significance=significance))
+            flags = (*each.flags, f"noise here is {scale:.1f} times the errors") if scale >= NOISY else each.flags
+            kept.append(replace(each, significance=significance, flags=flags))
     return sorted(kept, key=lambda line: line.center)
+
+
+def _noise_scales(spectrum: Spectrum, matched: MatchedFilter, found: list[LineFit]) -> list[float]:
+    """For every line, by how much the noise around it exceeds the errors.
+
+    First measured where all lines are taken off. Where errors turn out too small, measured again with only those off
+    that stand out of such noise: most of the others are noise, and without them too little of it would be left.
+    """
+    wavelength = spectrum.wavelength
+    curves = _curves(found, wavelength)
+    scales = [1.0] * len(found)
+    firm = [True] * len(found)
+    for _ in range(2):
+        snr = matched.snr(np.asarray(spectrum.flux) - curves[firm].sum(axis=0))
+        usable = np.array(spectrum.good)
+        for each, sure in zip(found, firm, strict=True):
+            if sure and each.snr > STRONG:  # what a Gaussian leaves of it is not noise
+                usable &= np.abs(wavelength - each.center) > 3.0 * each.sigma
+        scales = [noise_scale(snr, wavelength, usable, each.center, each.sigma) for each in found]
+        now = [scale == 1.0 or each.snr > FIRM_SNR * scale for each, scale in zip(found, scales, strict=True)]
+        if now == firm:
+            break
+        firm = now
+    return scales
 
 
 def _is_real(fit: LineFit, min_snr: float) -> bool:

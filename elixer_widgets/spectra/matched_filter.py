@@ -21,6 +21,13 @@ NODES_PER_SIGMA = 4.0
 
 MOST_NODES = 20000
 
+SCALE_HALF_WINDOW = 300.0
+SCALE_SIGMAS = 50.0
+"""Half width of the window in which noise is compared with the errors: Å, or in σ of the line if that is more."""
+
+LEAST_PLACES = 10.0
+"""Independent places below which the scatter of the noise is not known."""
+
 LEAST_HALF_WINDOW = 28.0
 """Å on either side of a narrow line: some 20 samples of continuum at HETDEX's 2 Å step."""
 
@@ -146,3 +153,36 @@ def corrected_significance(snr: float | np.ndarray, trials: float) -> np.ndarray
     direct = stats.norm.isf(np.maximum(chance, 1e-300))
     far = np.sqrt(np.maximum(np.asarray(snr) ** 2 - 2.0 * np.log(2.0 * trials), 0.0))
     return np.where(chance > 1e-290, direct, far)
+
+
+def noise_scale(snr: np.ndarray, wavelength: np.ndarray, usable: np.ndarray, center: float, sigma: float) -> float:
+    """By how much noise exceeds what the errors say, for a line of one width at one place; 1 where it does not.
+
+    Parameters
+    ----------
+    snr : array, shape (widths, n)
+        The filter's signal to noise where all lines have been taken off: its scatter should be 1. It is larger where
+        errors are too small, and where the noise of neighbouring samples is correlated.
+    wavelength : array, shape (n,)
+        Å.
+    usable : array of bool, shape (n,)
+        Samples that are neither masked nor covered by a strong line.
+    center, sigma : float
+        Of the line, Å.
+
+    Returns
+    -------
+    float
+        The 68 % quantile of |snr| around the line, which outliers hardly move; 1 unless it exceeds 1 by more than its
+        own uncertainty.
+    """
+    i = int(np.argmin(np.abs(np.log(np.array(FILTER_WIDTHS) / sigma))))
+    half = max(SCALE_HALF_WINDOW, SCALE_SIGMAS * FILTER_WIDTHS[i])
+    near = usable & (np.abs(wavelength - center) <= half)
+    step = float(np.median(np.diff(wavelength)))
+    places = np.sum(near) * step / (2.5 * FILTER_WIDTHS[i])
+    if places < LEAST_PLACES:
+        return 1.0
+    scale = float(np.quantile(np.abs(snr[i, near]), 0.6827))
+    # a 68 % quantile of |x| of n Gaussians scatters by 0.96 / √n
+    return scale if scale > 1.0 + 0.96 / np.sqrt(places) else 1.0

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra import find_lines, strongest_line
-from elixer_widgets.spectra.matched_filter import corrected_significance, matched_filter
+from elixer_widgets.spectra.matched_filter import FILTER_WIDTHS, corrected_significance, matched_filter, noise_scale
 from tests.spectra.synthetic import LSF, flux_for, spectrum
 
 
@@ -81,3 +83,94 @@ def test_filter_at_the_line_is_its_flux() -> None:
     i = int(np.argmin(abs(quiet.wavelength - 4500.0)))
     assert area[i] == pytest.approx(30.0, rel=0.01)
     assert area_err[i] > 30.0 / (30.0 / flux_for(1.0, 4.0)) * 0.99
+
+
+@pytest.mark.parametrize("factor", [1.3, 2.0])
+def test_errors_that_are_too_small_do_not_make_lines_of_noise(factor: float) -> None:
+    """Without regard to the scatter of the data, errors too small by 2 make some fifteen lines a spectrum."""
+    rng = np.random.default_rng(31)
+    grid = spectrum([]).wavelength
+    count = sum(
+        len(find_lines(Spectrum(grid, rng.normal(0, 0.3 * factor, grid.size), np.full(grid.size, 0.3), LSF)))
+        for _ in range(20)
+    )
+    assert count <= 20 * 2.5 * (factor - 1.0)
+
+
+def test_noise_is_measured_where_it_is_and_lines_are_not_taken_for_noise() -> None:
+    """Errors right in the blue and too small by 2 in the red; twelve real lines."""
+    rng = np.random.default_rng(32)
+    truth = [(3600.0 + 80.0 * i, 3.0, flux_for(12.0, 3.0)) for i in range(12)]
+    clean = spectrum(truth, seed=None)
+    noise = np.where(clean.wavelength < 4600.0, 0.3, 0.6)
+    lines = find_lines(Spectrum(clean.wavelength, clean.flux + rng.normal(0.0, noise), clean.error, LSF))
+    blue = [each for each in lines if each.center < 4200.0]  # farther from the noise than the window reaches
+    red = [each for each in lines if each.center > 4700.0]
+    assert sum(any(abs(each.center - place) < 5.0 for each in lines) for place, _, _ in truth) == 12
+    assert not any("noise here" in flag for each in blue for flag in each.flags)
+    assert all(any("noise here" in flag for flag in each.flags) for each in red)
+
+
+def test_noise_scale_is_the_scatter() -> None:
+    rng = np.random.default_rng(33)
+    wavelength = np.arange(3470.0, 5540.0, 2.0)
+    snr = np.repeat(rng.normal(0.0, 1.6, (1, wavelength.size)), len(FILTER_WIDTHS), axis=0)
+    everywhere = np.ones(wavelength.size, bool)
+    assert noise_scale(snr, wavelength, everywhere, 4500.0, 3.0) == pytest.approx(1.6, rel=0.15)
+    assert noise_scale(0.5 * snr, wavelength, everywhere, 4500.0, 3.0) == 1.0
+    assert noise_scale(snr, wavelength, wavelength < 3480.0, 3475.0, 3.0) == 1.0
+
+
+def test_filter_is_the_same_on_an_uneven_grid() -> None:
+    """Signal to noise of a line does not depend on how its samples are spaced; here against the even grid's formula."""
+    rng = np.random.default_rng(34)
+    grid = np.sort(rng.uniform(3600.0, 5400.0, 1800))
+    grid = grid[np.append(True, np.diff(grid) > 1e-3)]
+    flux = 40.0 * np.exp(-0.5 * ((grid - 4500.0) / 6.0) ** 2) / (6.0 * np.sqrt(2.0 * np.pi))
+    area, area_err = matched_filter(Spectrum(grid, flux, np.full(grid.size, 0.2), LSF), 6.0)
+    at = int(np.argmin(abs(grid - 4500.0)))
+    near = np.abs(grid - 4500.0) <= 28.0
+    g = np.exp(-0.5 * ((grid[near] - 4500.0) / 6.0) ** 2) / (6.0 * np.sqrt(2.0 * np.pi))
+    base = np.stack([g, np.ones_like(g)])
+    assert area[at] == pytest.approx(40.0, rel=0.03)
+    assert area_err[at] == pytest.approx(0.2 * np.sqrt(np.linalg.inv(base @ base.T)[0, 0]), rel=0.1)
+
+
+@st.composite
+def _extreme(draw: st.DrawFn) -> Spectrum:
+    """Spectra that no instrument delivers, but some file will."""
+    n = draw(st.sampled_from([2, 3, 7, 40, 300]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    spacing = draw(st.sampled_from([2.0, 1e-3, 300.0]))
+    wavelength = 3470.0 + spacing * (np.arange(n) if draw(st.booleans()) else np.cumsum(rng.uniform(0.1, 3.0, n)))
+    shapes = {
+        "empty": np.full(n, np.nan),
+        "constant": np.full(n, draw(st.sampled_from([0.0, 1.0, -1e30, 1e-30]))),
+        "step": np.where(np.arange(n) < n // 2, 0.0, draw(st.sampled_from([1.0, 1e12]))),
+        "spike": np.where(np.arange(n) == n // 2, 1e15, 1.0),
+        "range": 10.0 ** rng.uniform(-30.0, 20.0, n),
+        "noise": rng.normal(0.0, 1.0, n),
+    }
+    flux = shapes[draw(st.sampled_from(sorted(shapes)))].copy()
+    flux[rng.random(n) < draw(st.sampled_from([0.0, 0.5]))] = np.nan
+    errors = {
+        "none": None,
+        "nan": np.full(n, np.nan),
+        "masked": np.zeros(n),
+        "one": np.ones(n),
+        "tiny": np.full(n, 1e-20),
+        "range": 10.0 ** rng.uniform(-15.0, 15.0, n),
+        "holes": np.where(rng.random(n) < 0.5, np.nan, 1.0),
+        "infinite": np.where(rng.random(n) < 0.5, np.inf, 1.0),
+    }
+    return Spectrum(
+        wavelength, flux, errors[draw(st.sampled_from(sorted(errors)))], draw(st.sampled_from([np.nan, 2.3]))
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=150, deadline=None)
+@given(_extreme())
+def test_no_spectrum_raises_or_warns(poor: Spectrum) -> None:
+    for each in find_lines(poor):
+        assert np.isfinite([each.center, each.sigma, each.flux, each.snr, each.significance]).all()
