@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 from photutils.aperture import CircularAperture
-from scipy import special
+from scipy import ndimage, special
 
 from elixer_widgets.detection import NAN
 
@@ -45,6 +45,12 @@ FOREIGN_SHARE = 1.0
 FOREIGN_RADIUS = 0.7
 """A pixel beyond this radius (arcsec) that exceeds the fitted profile, and the pixel opposite, by so many times its
 noise and by this share belongs to something else: galaxies look the same turned by half."""
+
+FOREIGN_WINGS = 0.7
+"""So many seeing widths around such pixels are left out with them, but none that near to the centre."""
+
+FOREIGN_ERROR = 0.04
+"""Share of the light left out that may be the source's, or of the neighbours' that may be left in."""
 
 WINDOW = 0.5
 CENTERING_SNR = 7.0
@@ -189,6 +195,7 @@ def total_light(
     profiles = _ring_shares(seeings, pixel, edges).reshape(-1, len(edges) - 1)
     prior = np.log(np.multiply.outer([share for _, share in WINGS], np.tile(_prior(), len(seeings)))).ravel()
     middles = np.array([0.5 * (low + high) for low, high in pairwise(edges)])
+    shape, typical = values[box].shape, fwhm if np.isfinite(fwhm) and fwhm > 0 else float(np.median(SEEING_GUESSES))
     kept = usable
     result: _Comparison | None = None
     for _ in range(3):
@@ -200,21 +207,26 @@ def total_light(
         noise = FOREIGN_SIGMA * np.sqrt(noise2)
         foreign = (distance >= FOREIGN_RADIUS) & (excess > noise) & (excess > FOREIGN_SHARE * np.abs(model))
         foreign &= (data - opposite > noise) & (data - opposite > FOREIGN_SHARE * np.abs(opposite))
+        if np.any(foreign):
+            around = ndimage.binary_dilation(foreign.reshape(shape), _disc(FOREIGN_WINGS * typical / pixel)).ravel()
+            foreign = around & (distance >= FOREIGN_WINGS * typical)
         if np.array_equal(usable & ~foreign, kept):
             break
         kept = usable & ~foreign
     assert result is not None  # the loop returned otherwise
+    left_out = usable & ~kept & (distance < edges[-1])
+    neighbours = float(np.sum((data - np.interp(distance, middles, result.expected))[left_out]))
     sizes = np.tile(HALF_LIGHT_RADII, len(WINGS) * len(seeings))
     known = np.isfinite(fwhm) and fwhm > 0
     size = float(result.weight @ sizes)
-    within = distance < edges[-1]
+    within = usable & (distance < edges[-1])
     return TotalLight(
         counts=result.counts,
-        counts_err=result.counts_err,
+        counts_err=float(np.hypot(result.counts_err, FOREIGN_ERROR * neighbours)),
         size=size if known else NAN,
         size_err=float(np.sqrt(max(result.weight @ sizes**2 - size**2, 0.0))) if known else NAN,
         chi2=result.chi2,
-        foreign=float(np.mean(~kept[within & usable])) if np.any(within & usable) else 0.0,
+        foreign=float(np.count_nonzero(left_out) / max(np.count_nonzero(within), 1)),
     )
 
 
@@ -248,6 +260,13 @@ def _center(
         if np.hypot(move_x, move_y) < 0.01:
             break
     return (x, y) if np.hypot(x - place[0], y - place[1]) * pixel <= FARTHEST else place
+
+
+def _disc(radius: float) -> np.ndarray:
+    """A filled circle of so many pixels, at least 3 x 3."""
+    reach = max(int(np.ceil(radius)), 1)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return np.hypot(x, y) <= max(radius, 1.0)
 
 
 def _turned(values: np.ndarray, place: tuple[float, float], box: tuple[slice, slice]) -> np.ndarray:
