@@ -302,7 +302,8 @@ def _entry(
         growth = grow_aperture(wide, ra, dec, start=aperture)
     else:
         growth = measure_aperture(wide, ra, dec, float(aperture or 0.0))
-    entry["mag"] = growth.mag if np.isfinite(growth.mag) else NO_MAGNITUDE
+    # The published interface gives the light in the circle; that of the whole source stands beside it.
+    entry["mag"] = growth.aperture_mag if np.isfinite(growth.aperture_mag) else NO_MAGNITUDE
     entry["aperture"] = growth.radius
     entry["ap_center"] = small.pixel(ra, dec)
     entry["details"] = _details(wide, growth, sources)
@@ -311,7 +312,7 @@ def _entry(
 
 def _details(cutout: Cutout, growth: Growth, sources: list[SourceEllipse]) -> dict[str, Any]:
     """The measurement with the published names; magnitudes 99.9 where there is none."""
-    mag = growth.mag if np.isfinite(growth.mag) else NO_MAGNITUDE
+    mag = growth.aperture_mag if np.isfinite(growth.aperture_mag) else NO_MAGNITUDE
     bright, faint = _bounds(growth.counts, growth.counts_err, cutout.zero_point)
     chosen = [i for i, step in enumerate(growth.steps) if abs(step.radius - growth.radius) < 1e-9]
     selected = [i for i, source in enumerate(sources) if source.selected]
@@ -322,16 +323,18 @@ def _details(cutout: Cutout, growth: Growth, sources: list[SourceEllipse]) -> di
         "dec": growth.dec,
         "radius": growth.radius,
         "mag": mag,
-        "mag_err": growth.mag_err,
+        "mag_err": growth.aperture_mag_err,
         "mag_bright": bright,
         "mag_faint": faint,
         "mag_limit": cutout.depth,
         "mag_limit_2sigma": growth.limit,
         "fail_mag_limit": growth.is_limit,
         "raw_mag": mag,
-        "raw_mag_err": growth.mag_err,
+        "raw_mag_err": growth.aperture_mag_err,
         "raw_mag_bright": bright,
         "raw_mag_faint": faint,
+        "source_mag": growth.mag if np.isfinite(growth.mag) else NO_MAGNITUDE,
+        "source_mag_err": growth.mag_err,
         "exptime": cutout.exposure_time,
         "pixel_scale": growth.pixel_scale,
         "area_pix": growth.area,

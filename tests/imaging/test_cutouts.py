@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from elixer_widgets._sections import find_plane, read_section
 from elixer_widgets.detection import Cutout, DataError
 from tests.imaging.sky import DEC, RA, wcs, write_image
 
@@ -200,3 +204,69 @@ def test_pixel_types(tmp_path: Path, dtype: str) -> None:
     fits.PrimaryHDU(data, wcs(RA, DEC, (49, 49), 0.25).to_header()).writeto(tmp_path / "t.fits")
     cutout = Cutout.from_fits(tmp_path / "t.fits", "r", 27.0, (RA, DEC), 1.75)
     np.testing.assert_array_equal(cutout.data, data[21:28, 21:28].astype(np.float32))
+
+
+# Memory of a process of its own before and after a cutout, in kB.
+_MEASURE = """
+import resource, sys
+from elixer_widgets.detection import Cutout
+import numpy as np
+from tests.imaging.sky import DEC, RA, write_image
+from pathlib import Path
+small = write_image(Path(sys.argv[2]), np.random.default_rng(1).normal(size=(200, 200)), 0.25)
+Cutout.from_fits(small, "r", 27.0, (RA, DEC), 9.0)  # what is loaded once
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+cutout = Cutout.from_fits(sys.argv[1], "r", 27.0, (RA, DEC), 30.0)
+assert np.isfinite(cutout.data).all() and cutout.data.shape == (120, 120), cutout.note
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [">f4", ">i2"])
+def test_a_cutout_from_4_gb_needs_little_memory(tmp_path: Path, dtype: str) -> None:
+    itemsize = np.dtype(dtype).itemsize
+    n = int(np.sqrt(4e9 / itemsize)) // 2 * 2
+    small = fits.PrimaryHDU(np.zeros((2, 2), dtype), wcs(RA, DEC, (n, n), 0.25).to_header())
+    header = small.header
+    header["NAXIS1"], header["NAXIS2"] = n, n
+    if dtype == ">i2":  # scaled integers go another way than pixels that are read as they lie
+        header["BSCALE"], header["BZERO"] = 0.5, 100.0
+    path = tmp_path / "mosaic.fits"
+    with path.open("wb") as file:
+        file.write(header.tostring().encode())
+        start = file.tell()
+        rows = np.arange(1, 121).astype(dtype)
+        for y in range(n // 2 - 60, n // 2 + 60):
+            file.seek(start + itemsize * (y * n + n // 2 - 60))
+            file.write(rows.tobytes())
+        file.truncate(start + (itemsize * n * n + 2879) // 2880 * 2880)
+    assert path.stat().st_size > 3.9e9
+    answer = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(path), str(tmp_path / "small.fits")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert int(answer.stdout) < 100_000
+
+
+@pytest.mark.parametrize("packer", ["gzip", "bz2", "lzma"])
+def test_a_packed_file_is_never_held_whole(tmp_path: Path, packer: str) -> None:
+    n = 4000
+    data = np.zeros((n, n), np.float32)  # 64 MB, of which the cutout is in the middle
+    data[n // 2 - 30 : n // 2 + 30, n // 2 - 30 : n // 2 + 30] = ramp(60)
+    plain = write_image(tmp_path / "plain.fits", data, 0.25)
+    path = tmp_path / f"packed.fits.{packer}"
+    with importlib.import_module(packer).open(path, "wb", **({} if packer == "lzma" else {"compresslevel": 1})) as file:
+        file.write(plain.read_bytes())
+    expected = Cutout.from_fits(plain, "r", 27.0, (RA, DEC), 9.0)
+    find_plane(path)  # astropy unpacks a packed file for its header, at most once
+    plane = find_plane(path)
+    tracemalloc.start()
+    found, _, note = read_section(plane, (RA, DEC), 9.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, expected.data)
+    assert note == "" and peak < 20e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.integrate import trapezoid
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.imaging import find_matches, grow_aperture, open_library
-from tests.imaging.sky import DEC, RA, imaging_folder, source_positions
+from tests.imaging.sky import DEC, RA, imaging_folder, source_positions, write_image
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_magnitudes_agree_with_truth_in_every_survey(root: Path) -> None:
     ra, dec, mag, _ = source_positions()[0]
     for cutout in open_library(root).imaging(ra, dec).cutouts:
         growth = grow_aperture(cutout, ra, dec)
-        assert growth.mag == pytest.approx(mag, abs=max(3 * growth.mag_err, 0.02)), cutout.survey
+        assert growth.aperture_mag == pytest.approx(mag, abs=max(3 * growth.aperture_mag_err, 0.02)), cutout.survey
 
 
 def test_objects_carry_magnitudes_shapes_and_redshifts(root: Path) -> None:
@@ -111,6 +112,44 @@ def test_a_library_travels_to_a_worker(root: Path) -> None:
     library.imaging(RA, DEC)
     again = pickle.loads(pickle.dumps(library))
     assert len(again.imaging(RA, DEC).cutouts) == 9
+
+
+def test_bands_read_together_are_those_read_alone(root: Path) -> None:
+    library = open_library(root)
+    together = library.imaging(RA, DEC, size=9.0).cutouts
+    assert len(together) == 9
+    for cutout in together:
+        (survey,) = [survey for survey in library.surveys if survey.name == cutout.survey]
+        (alone,) = [one for one in library.cutouts(survey, RA, DEC, 9.0, []) if one.band == cutout.band]
+        np.testing.assert_array_equal(alone.data, cutout.data)
+        assert alone.sky(3.0, 4.0) == cutout.sky(3.0, 4.0)
+
+
+def test_threads_may_share_a_library(root: Path) -> None:
+    library = open_library(root)
+    places = [(RA + dx / 3600, DEC + dy / 3600) for dx in (-4, 0, 4) for dy in (-4, 0, 4)]
+    alone = [open_library(root).imaging(*place, size=6.0) for place in places]
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        shared = list(pool.map(lambda place: library.imaging(*place, size=6.0), places))
+    for one, other in zip(alone, shared, strict=True):
+        assert one.notes == other.notes and len(one.objects) == len(other.objects)
+        for a, b in zip(one.cutouts, other.cutouts, strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_another_image_stands_in_for_one_that_is_blank_or_broken(tmp_path: Path) -> None:
+    root = imaging_folder(tmp_path)
+    folder = root / "imaging" / "cfhtls"
+    good = folder / "CFHTLS_W_r_W3-1-2_MEDIAN.fits"
+    other = folder / "CFHTLS_W_r_W3-1-3_MEDIAN.fits"
+    write_image(other, np.zeros((500, 500)), 0.186)  # wider, so it comes first
+    broken = write_image(folder / "CFHTLS_W_r_W3-1-4_MEDIAN.fits", np.ones((600, 600)), 0.186)
+    broken.write_bytes(broken.read_bytes()[:30_000])
+    imaging = open_library(root).imaging(RA, DEC)
+    (cutout,) = [c for c in imaging.cutouts if (c.survey, c.band) == ("CFHTLS", "r")]
+    assert cutout.path == str(good)
+    text = " ".join(imaging.notes)
+    assert f"blank: no data here in {other.name}" in text and f"{broken.name}: rows" in text
 
 
 def test_wrong_folder(tmp_path: Path) -> None:
