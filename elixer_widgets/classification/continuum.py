@@ -112,9 +112,11 @@ def from_magnitude(
     if band.lower() != "g":
         value *= (wavelength / pivot) ** (RED_SLOPE + 2.0)
     floor = float(np.hypot(floor, slope_error(wavelength, pivot)))
+    slope = "" if band.lower() == "g" else f"from {band} with f_λ ∝ λ^{RED_SLOPE:g}"
     if np.isfinite(limit_sigma):
+        note = "; ".join(filter(None, ("below the limit", slope)))
         return ContinuumEstimate(
-            name, value, value / limit_sigma, True, limit_sigma, magnitude=magnitude, band=band, note="below the limit"
+            name, value, value / limit_sigma, True, limit_sigma, magnitude=magnitude, band=band, note=note
         )
     # Half the difference between the two ends of the magnitude's error bar, as the original does
     relative = float(np.sinh(0.4 * np.log(10.0) * error)) if np.isfinite(error) else 0.5
@@ -125,7 +127,7 @@ def from_magnitude(
         magnitude=magnitude,
         magnitude_err=error,
         band=band,
-        note="" if np.isfinite(error) else "no error given",
+        note="; ".join(filter(None, ("" if np.isfinite(error) else "no error given", slope))),
     )
 
 

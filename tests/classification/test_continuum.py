@@ -131,6 +131,8 @@ def test_red_magnitude_at_the_line() -> None:
     estimate = from_magnitude("r", 24.0, 0.0, 4500.0, "r")
     assert estimate.value == pytest.approx(at_pivot * (4500.0 / 6250.0) ** -1.5, rel=1e-3)
     assert estimate.error / estimate.value == pytest.approx(0.7 * np.log(6250.0 / 4500.0), rel=1e-3)
+    assert "λ^-1.5" in estimate.note
+    assert from_magnitude("g", 24.0, 0.1, 4500.0, "g").note == ""
 
 
 def test_far_from_the_band_the_slope_is_missed() -> None:
