@@ -50,6 +50,8 @@ class Measurements:
     sources : tuple of SourceEllipse
     matches : tuple of Match
         Catalogue counterparts, best first.
+    neighbours : tuple of Match
+        Catalogue objects with a spectroscopic redshift farther around, nearest first.
     aperture : Aperture or None
         What a person asked for; None if automatic.
     excluded_fibers : tuple of str
@@ -76,6 +78,7 @@ class Measurements:
     growths: tuple[Growth, ...] = ()
     sources: tuple[SourceEllipse, ...] = ()
     matches: tuple[Match, ...] = ()
+    neighbours: tuple[Match, ...] = ()
     aperture: Aperture | None = None
     excluded_fibers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ milliseconds, and is all that runs when a person reassigns the line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,6 +51,9 @@ __all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "
 
 MATCH_RADIUS = 3.0
 """arcsec; ELiXer's search radius for catalogue counterparts."""
+
+NEIGHBOUR_RADIUS = 30.0
+"""arcsec; galaxies of known redshift so far around are remembered: emitters come in pairs and groups."""
 
 _AGN_LINES = ("Lya", "CIV", "CIII", "HeII", "MgII")
 
@@ -139,6 +143,13 @@ def _photometry(
     return cutouts, growths, sources, notes
 
 
+def _known_around(imaging: Imaging, detection: Detection) -> tuple[Match, ...]:
+    """Objects with a spectroscopic redshift around the detection, nearest first, none of them selected."""
+    known = replace(imaging, objects=tuple(each for each in imaging.objects if np.isfinite(each.spec_z)))
+    around = find_matches(known, detection.ra, detection.dec, radius=NEIGHBOUR_RADIUS)
+    return tuple(replace(each, selected=False) for each in sorted(around, key=lambda match: match.separation))
+
+
 def measure(
     detection: Detection,
     *,
@@ -184,8 +195,10 @@ def measure(
     cutouts, growths, sources, failed = _photometry(detection, imaging, aperture)
     notes += [*imaging.notes, *failed]
     matches: tuple[Match, ...] = ()
+    neighbours: tuple[Match, ...] = ()
     if np.isfinite(detection.ra) and np.isfinite(detection.dec) and imaging.objects:
         matches = find_matches(imaging, detection.ra, detection.dec, radius=MATCH_RADIUS)
+        neighbours = _known_around(imaging, detection)
     depth = depth_of(detection)
     slope, slope_err = spectral_slope(spectrum, lines)
     return Measurements(
@@ -199,6 +212,7 @@ def measure(
         growths=tuple(growths),
         sources=tuple(sources),
         matches=matches,
+        neighbours=neighbours,
         aperture=aperture,
         excluded_fibers=excluded,
         notes=tuple(notes),

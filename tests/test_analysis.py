@@ -15,7 +15,7 @@ from astropy.table import Table
 import elixer_widgets as ew
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
-from elixer_widgets.detection import DataError, Detection, Imaging, Spectrum
+from elixer_widgets.detection import CatalogObject, DataError, Detection, Imaging, Magnitude, Spectrum
 from elixer_widgets.spectra.lines import LINES, observed_air
 from elixer_widgets.spectra.wavelengths import vacuum_to_air
 from tests.factories import DEC, LINE, RA, FakeSource, make_cutout, make_detection, make_spectrum
@@ -117,6 +117,21 @@ def test_cutouts_of_ones_own() -> None:
     names = {each.name for each in meaning.continuum_sources}
     assert "given r" in names
     assert any(name.startswith(("aperture", "source")) for name in names)
+
+
+def test_galaxies_of_known_redshift_around_are_remembered() -> None:
+    """Those within 30 arcsec with a spectroscopic redshift, nearest first; the rest is left out."""
+    offsets = {"far": 40.0, "group": 20.0, "near": 5.0}
+    objects = tuple(CatalogObject(RA, DEC + off / 3600.0, "TEST", name, spec_z=0.3) for name, off in offsets.items())
+    plain = CatalogObject(RA, DEC + 8.0 / 3600.0, "TEST", "no redshift", (Magnitude("g", 22.0, 0.1),))
+
+    class Crowded(FakeSource):
+        def imaging(self, detection: Detection) -> Imaging:
+            return Imaging(objects=(*objects, plain))
+
+    result = measure(replace(make_detection(), source=Crowded()))
+    assert [each.object.identifier for each in result.neighbours] == ["near", "group"]
+    assert result.matches == () and not any(each.selected for each in result.neighbours)
 
 
 # -------------------------------------------------------------------------------------------- interpreting
