@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from photutils.aperture import CircularAperture
+from photutils.aperture import CircularAperture, EllipticalAperture
 
 from elixer_widgets.detection import NAN, Cutout, DataError
 from elixer_widgets.imaging.growth import ApertureStep, Growth, Sky
@@ -46,8 +46,10 @@ def point_fraction(radius: float, fwhm: float) -> float:
 class _Frame:
     """One cutout seen from one position, prepared once for many radii."""
 
-    def __init__(self, cutout: Cutout, ra: float, dec: float) -> None:
+    def __init__(self, cutout: Cutout, ra: float, dec: float, ratio: float = 1.0, angle: float = 0.0) -> None:
         self.cutout = cutout
+        self.ratio = ratio
+        self.angle = angle
         self.scale = cutout.pixel_scale
         self.x, self.y = cutout.pixel(ra, dec)
         self.good = np.isfinite(cutout.data)
@@ -92,13 +94,16 @@ class _Frame:
         return empty_noise_factor(values, usable, radius / self.scale)
 
     def sums(self, radius: float) -> tuple[float, float, float]:
-        """Counts, area with data (pixels) and summed variance in a circle of `radius` arcsec."""
+        """Counts, area with data (pixels) and summed variance in a circle (or ellipse) of `radius` arcsec."""
         if radius not in self._sums:
             self._sums[radius] = self._sum(radius)
         return self._sums[radius]
 
     def _sum(self, radius: float) -> tuple[float, float, float]:
-        aperture = CircularAperture((self.x, self.y), radius / self.scale)
+        aperture: CircularAperture | EllipticalAperture = CircularAperture((self.x, self.y), radius / self.scale)
+        if self.ratio < 1.0:
+            major = radius / self.scale
+            aperture = EllipticalAperture((self.x, self.y), major, major * self.ratio, theta=self.angle)
         mask = aperture.to_mask(method="exact")
         large, small = mask.get_overlap_slices(self.data.shape)
         if large is None:
@@ -191,6 +196,7 @@ def _growth(
     first: float,
     annulus: tuple[float, float] | None,
     by_person: bool,
+    position_angle: float = 0.0,
 ) -> Growth:
     """The adopted radius measured, with the whole curve under the same sky."""
     cutout = frame.cutout
@@ -202,7 +208,7 @@ def _growth(
     factor = frame.noise_factor(first)
     steps = tuple(_step(frame, float(r), sky, factor) for r in radii)
     chosen = min(steps, key=lambda step: abs(step.radius - radius))
-    full = np.pi * (radius / frame.scale) ** 2
+    full = np.pi * frame.ratio * (radius / frame.scale) ** 2
     brightening = _brightening(steps, radius, factor * sky.scatter)
     if np.isfinite(brightening):
         notes.append(f"brighter again beyond {brightening:.1f} arcsec: another source in the aperture")
@@ -248,6 +254,8 @@ def _growth(
         ),
         aperture_mag=chosen.mag if measured else NAN,
         aperture_mag_err=chosen.mag_err if measured else NAN,
+        minor=radius * frame.ratio,
+        position_angle=position_angle,
         size=whole.size,
         size_err=whole.size_err,
         foreign=whole.foreign,
@@ -277,6 +285,15 @@ def start_radius(cutout: Cutout) -> float:
     if np.isfinite(cutout.start_radius):
         return float(cutout.start_radius)
     return float(cutout.psf_fwhm / 2.0 + 0.5) if np.isfinite(cutout.psf_fwhm) else DEFAULT_START
+
+
+def _pixel_angle(cutout: Cutout, ra: float, dec: float, position_angle: float) -> float:
+    """Radians from the x axis of the pixels to a direction given in degrees east of north."""
+    x0, y0 = cutout.pixel(ra, dec)
+    step = 0.1 / 3600.0
+    turn = np.radians(position_angle)
+    x, y = cutout.pixel(ra + step * np.sin(turn) / np.cos(np.radians(dec)), dec + step * np.cos(turn))
+    return float(np.arctan2(y - y0, x - x0))
 
 
 def _check_position(ra: float, dec: float) -> tuple[float, float]:
@@ -359,9 +376,11 @@ def measure_aperture(
     radius: float,
     annulus: tuple[float, float] | None = None,
     *,
+    minor: float | None = None,
+    position_angle: float = 0.0,
     by_person: bool = True,
 ) -> Growth:
-    """Measure one circular aperture, with the sky in a ring about the same centre.
+    """Measure one circular or elliptical aperture, with the sky in a ring about the same centre.
 
     Counts are summed with exact overlap of circle and pixels. The sky is the 3σ-clipped median of the ring; the error
     adds the noise of the pixels in the aperture (from the cutout's error image where there is one, else from the
@@ -376,6 +395,10 @@ def measure_aperture(
         arcsec.
     annulus : tuple of float, optional
         Inner and outer radius of the sky ring, arcsec; `sky_annulus(radius)` if not given.
+    minor : float, optional
+        Semi-minor axis in arcsec of an ellipse whose semi-major axis is `radius`.
+    position_angle : float
+        Of the ellipse's major axis, degrees east of north.
     by_person : bool
         Whether a person chose the radius or the centre.
 
@@ -394,11 +417,17 @@ def measure_aperture(
         raise DataError(f"aperture: a radius of {radius} cannot be measured; give a positive radius in arcsec")
     if annulus is not None and not 0 <= annulus[0] < annulus[1]:
         raise DataError(f"aperture: {annulus} is not a sky ring; give inner and outer radius in arcsec")
-    frame = _Frame(cutout, ra, dec)
+    if minor is not None and not (np.isfinite(position_angle) and 0 < minor <= radius):
+        raise DataError(
+            f"aperture: {radius} by {minor} arcsec at {position_angle}° is no ellipse; give the larger semi-axis as "
+            "radius, the smaller as minor"
+        )
+    angle = _pixel_angle(cutout, ra, dec, position_angle) if minor is not None else 0.0
+    frame = _Frame(cutout, ra, dec, 1.0 if minor is None else float(minor / radius), angle)
     if not frame.inside or not cutout.usable:
         why = "the position lies outside the cutout" if not frame.inside else "no usable pixels"
         return _nothing(cutout, ra, dec, float(radius), by_person, why)
     curve = np.arange(0.5, MAX_RADIUS + 1e-6, STEP)
     curve = np.sort(np.append(curve[np.abs(curve - radius) > 1e-6], radius))
     first = min(start_radius(cutout), MAX_RADIUS)
-    return _growth(frame, ra, dec, float(radius), curve, first, annulus, by_person)
+    return _growth(frame, ra, dec, float(radius), curve, first, annulus, by_person, position_angle)

@@ -9,6 +9,7 @@ import numpy as np
 
 from elixer_widgets import _sky
 from elixer_widgets.detection import NAN, CatalogObject, DataError, Imaging, Magnitude
+from elixer_widgets.imaging.match_score import match_score
 
 # Which band stands for an object's brightness: g first, since HETDEX spectra lie in it, then what is nearest to it.
 BAND_ORDER = ("g", "F475W", "V", "r", "F606W", "R", "i", "F775W", "F814W", "u", "z", "y")
@@ -30,6 +31,8 @@ class Match:
     band : str
         Filter of the magnitude used for the continuum (g before r).
     selected : bool
+    match_score : float
+        What ELiXer prints under this name; see `match_score.match_score`.
     """
 
     object: CatalogObject
@@ -38,6 +41,7 @@ class Match:
     chance: float = NAN
     band: str = ""
     selected: bool = False
+    match_score: float = NAN
 
 
 # Semi-axes in catalogues are those of half the light or of second moments; an exponential disc has 85 % of its light
@@ -127,7 +131,9 @@ def _match(imaging: Imaging, target: CatalogObject, ra: float, dec: float, dista
             # The ellipse through the position, as a circle of the same area, if that is the smaller.
             effective = min(distance, reach * float(np.sqrt(target.major * target.minor)))
         chance = chance_probability(effective, _density(imaging, target.catalog, magnitude.value))
-    return Match(target, 0, distance, chance, magnitude.band if magnitude is not None else "")
+    value = None if not target.magnitudes else NAN if magnitude is None else magnitude.value
+    band = magnitude.band if magnitude is not None else ""
+    return Match(target, 0, distance, chance, band, match_score=match_score(distance, value))
 
 
 def _merge(objects: Iterable[CatalogObject]) -> list[CatalogObject]:

@@ -64,6 +64,8 @@ class Growth:
     aperture_correction : float
         Magnitudes to add to `aperture_mag` for a point source of the survey's seeing (not positive). NaN without
         seeing.
+    minor, position_angle : float
+        Semi-minor axis in arcsec (`radius` for a circle), and the direction of the major one in degrees east of north.
     size, size_err : float
         Half-light radius without the seeing, arcsec; NaN where the seeing is not known or a person set the aperture.
     foreign : float
@@ -97,6 +99,8 @@ class Growth:
     aperture_correction: float = NAN
     aperture_mag: float = NAN
     aperture_mag_err: float = NAN
+    minor: float = NAN
+    position_angle: float = 0.0
     size: float = NAN
     size_err: float = NAN
     foreign: float = 0.0

@@ -226,7 +226,7 @@ def total_light(
         size=size if known else NAN,
         size_err=float(np.sqrt(max(result.weight @ sizes**2 - size**2, 0.0))) if known else NAN,
         chi2=result.chi2,
-        foreign=float(np.count_nonzero(left_out) / max(np.count_nonzero(within), 1)),
+        foreign=float(np.mean(left_out[within])) if np.any(within) else 0.0,
     )
 
 

@@ -203,3 +203,27 @@ def test_unusable_requests(ra: float, radius: float, annulus: tuple[float, float
         measure_aperture(cutout(np.ones((20, 20))), ra, DEC, radius, annulus)
     with pytest.raises(DataError, match="aperture"):
         grow_aperture(cutout(np.ones((20, 20))), RA, DEC, start=-1.0)
+
+
+@pytest.mark.parametrize("turn", [0.0, 27.0])
+@pytest.mark.parametrize("angle", [0.0, 40.0, 120.0])
+def test_an_ellipse_along_the_source_holds_more_than_one_across(turn: float, angle: float) -> None:
+    data = gaussian(SHAPE, MIDDLE, MIDDLE, 12.0, 1000.0, ratio=0.4, theta=np.radians(35.0))
+    field = cutout(data, turn=turn)
+    cd = field.wcs.wcs.cd
+    east, north = cd @ [np.cos(np.radians(35.0)), np.sin(np.radians(35.0))]
+    along = float(np.degrees(np.arctan2(east, north)))
+    best = measure_aperture(field, RA, DEC, 2.0, minor=0.8, position_angle=along)
+    # Within k σ of a Gaussian along both axes: 1 - exp(-k²/2); the semi-axes are as the source's
+    sigma = 12.0 * SCALE / 2.3548
+    assert best.counts == pytest.approx(1000.0 * (1 - np.exp(-0.5 * (2.0 / sigma) ** 2)), rel=0.02)
+    assert best.area == pytest.approx(np.pi * 2.0 * 0.8 / SCALE**2, rel=0.01)
+    if angle:
+        turned = measure_aperture(field, RA, DEC, 2.0, minor=0.8, position_angle=along + angle)
+        assert turned.counts < 0.97 * best.counts
+
+
+def test_an_ellipse_that_is_none() -> None:
+    for minor in (0.0, -1.0, 3.0, np.nan):
+        with pytest.raises(DataError, match="no ellipse"):
+            measure_aperture(cutout(np.ones((20, 20))), RA, DEC, 2.0, minor=minor)
