@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.integrate import trapezoid
-from scipy.ndimage import median_filter
 
 from elixer_widgets.detection import NAN, Magnitude, Spectrum
+from elixer_widgets.spectra.correlation import noise_correlation
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.wavelengths import sky_mask
 
@@ -25,12 +25,6 @@ CGS = 1e-17
 
 LIMIT_SIGMA = 2.0
 """A continuum below this many σ is given as a limit at this many σ."""
-
-SMOOTHING = 51
-"""Samples of the running median that stands for the continuum when the noise is examined."""
-
-MAX_LAG = 5
-"""Samples over which noise may be correlated: the fiber extraction and the line spread function reach so far."""
 
 NARROW_LINE = 10.0
 """Å; σ below which an emission line is taken to stand on the continuum, not to be a part of it."""
@@ -168,7 +162,7 @@ def _whole_band() -> _Band:
     return _band_on(_g_curve()[0].tobytes())
 
 
-def narrow_continuum(spectrum: Spectrum, fit: LineFit) -> ContinuumEstimate:
+def narrow_continuum(spectrum: Spectrum, fit: LineFit, *, correlated: bool = False) -> ContinuumEstimate:
     """The constant continuum that was fitted together with the line.
 
     Parameters
@@ -176,6 +170,8 @@ def narrow_continuum(spectrum: Spectrum, fit: LineFit) -> ContinuumEstimate:
     spectrum : Spectrum
         The spectrum fitted.
     fit : LineFit
+    correlated : bool
+        Whether the fit's errors allow for correlated noise already (`with_correlated_noise`).
 
     Returns
     -------
@@ -185,7 +181,7 @@ def narrow_continuum(spectrum: Spectrum, fit: LineFit) -> ContinuumEstimate:
     if not np.isfinite(fit.continuum):
         return ContinuumEstimate("narrow", NAN, note="the line could not be fitted")
     error = fit.continuum_err
-    if spectrum.has_error:
+    if spectrum.has_error and not correlated:
         # The fit takes its samples as independent
         error *= correlation_factor(spectrum, np.asarray(spectrum.good))
     return _estimate("narrow", fit.continuum, error, fit.center, "")
@@ -264,8 +260,7 @@ def g_magnitude(spectrum: Spectrum, depth: float = NAN) -> Magnitude:
 def correlation_factor(spectrum: Spectrum, keep: np.ndarray) -> float:
     """By how much the error of an average exceeds that for independent samples, 1 or more.
 
-    √(1 + 2 Σ ρ_k) over the lags k to MAX_LAG, with the autocorrelation ρ of the spectrum over its error after a
-    running median is taken off (Bartlett 1946). A sum that noise alone could make counts as 0.
+    √(1 + 2 Σ ρ_k) over the lags k, ρ being the autocorrelation of the noise (Bartlett 1946).
 
     Parameters
     ----------
@@ -274,20 +269,8 @@ def correlation_factor(spectrum: Spectrum, keep: np.ndarray) -> float:
     keep : array of bool, shape (n,)
         Samples to use.
     """
-    values = np.asarray(spectrum.flux)[keep] / np.asarray(spectrum.error)[keep]
-    if values.size < 4 * SMOOTHING:
-        return 1.0
-    values = values - median_filter(values, SMOOTHING, mode="nearest")
-    spread = 1.4826 * float(np.median(np.abs(values)))
-    if not spread > 0:
-        return 1.0
-    values = np.clip(values / spread, -4.0, 4.0)  # a line or a cosmic ray is no noise
-    values = values - values.mean()
-    variance = float(np.mean(values**2))
-    lags = [float(np.mean(values[k:] * values[:-k])) / variance for k in range(1, MAX_LAG + 1)]
-    excess = 2.0 * sum(lags)
-    by_chance = 2.0 * np.sqrt(MAX_LAG / values.size)
-    return float(np.sqrt(1.0 + excess)) if excess > 2.0 * by_chance else 1.0
+    seen = Spectrum(spectrum.wavelength, spectrum.flux, np.where(keep, np.asarray(spectrum.error), 0.0))
+    return float(np.sqrt(max(1.0, 1.0 + 2.0 * float(np.sum(noise_correlation(seen)[1:])))))
 
 
 def _typical(band: _Band, keep: np.ndarray | slice, slope: float) -> tuple[float, float]:
