@@ -121,9 +121,8 @@ def memory(folder: Path) -> None:
     answer = subprocess.run(
         [sys.executable, __file__, "--one", str(path)], capture_output=True, text=True, check=True
     ).stdout.split()
-    print(
-        f'\n30" out of {path.stat().st_size / 1e9:.1f} GB: {int(answer[1]) / 1024:.1f} MB above {int(answer[0]) / 1024:.0f} MB'
-    )
+    size, base, more = path.stat().st_size / 1e9, int(answer[0]) / 1024, int(answer[1]) / 1024
+    print(f'\n30" out of {size:.1f} GB: {more:.1f} MB above {base:.0f} MB')
 
 
 def one(path: str) -> int:
