@@ -3,7 +3,10 @@ Carlo."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import trapezoid
 
@@ -98,3 +101,27 @@ def test_line_limit_passes_through_the_published_values() -> None:
     np.testing.assert_allclose(line_limit(wavelength), [8.588e-17, 3.60e-17, 3.976e-17], rtol=1e-2)
     grid = np.linspace(3450.0, 5560.0, 300)
     assert abs(grid[np.argmin(line_limit(grid))] - 5167.0) < 10.0
+
+
+def test_worked_example_at_4500() -> None:
+    """The fact sheet's example 7: E f is 0.30131 for Lyα at 32.42 Å and 1.0346e-3 for [O II] at 99.41 Å."""
+    lya = 32.42 * np.exp(log_density("LAE", 32.42, 4500.0 / 1215.67 - 1.0))
+    oii = 99.41 * np.exp(log_density("OII", 99.41, 4500.0 / 3727.8 - 1.0))
+    assert np.log(lya / 0.30131) == pytest.approx(0.0, abs=0.02)
+    assert np.log(oii / 1.0346e-3) == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("kind", "column", "rest"), [("LAE", "lae", 1215.67), ("OII", "oii", 3727.8)])
+def test_factor_at_a_hundred_wavelengths(shared: Path, kind: str, column: str, rest: float) -> None:
+    """E f(E, z) of the tables in use, between their faulty ends, up to ten scale lengths."""
+    table = pd.read_csv(shared / "reference/original/plae_poii_internals.csv")
+    table = table[(table.wave > 3875.0) & (table.wave < 5445.0)]
+    z = table.wave.to_numpy() / rest - 1.0
+    for observed in (2, 10, 30, 60, 120, 300, 590):
+        width = observed / (1.0 + z)
+        theirs = table[f"ew_n_{column}_obs{observed}"].to_numpy()
+        scales = width / equivalent_width_scale(kind, z)
+        known = (theirs > 0) & (scales < 10.0)
+        off = np.abs(np.log(width) + log_density(kind, width, z) - np.log(np.where(theirs > 0, theirs, 1.0)))
+        assert np.all(off[known] < 0.2)
+        assert np.all(off[known & (scales < 4.0)] < 0.05)
