@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -187,10 +188,10 @@ def _required(ratio: Ratio | None, anchor: Line, line: Line, broad: bool) -> flo
     if ratio is None or line.absorption:
         return 0.0
     if anchor.name in GALAXY_RATIOS and line.name in GALAXY_RATIOS:
-        return float(np.sqrt(ratio.low * ratio.typical)) if line.rank <= 3 else 0.0
+        return math.sqrt(ratio.low * ratio.typical) if line.rank <= 3 else 0.0
     # a narrow Lyα stands alone; every other line of an active nucleus comes with Lyα, and broad ones with the rest
     if line.name == "Lya" or (broad and line.rank <= 3):
-        return float(np.sqrt(ratio.low * ratio.typical))
+        return math.sqrt(ratio.low * ratio.typical)
     return 0.0
 
 
@@ -239,7 +240,7 @@ def _companion(
     """Put a forced flux into words."""
     # what may be absent has no lower limit: a narrow Lyα comes without the lines of an active nucleus
     expected = (NAN, NAN) if ratio is None else (ratio.low * main if required > 0 else 0.0, ratio.high * main)
-    if not np.isfinite(flux):
+    if not math.isfinite(flux):
         return Companion(line.name, line.label, wavelength, True, status="not seen", sigma=sigma, expected=expected)
     snr = flux / err if err > 0 else NAN
     sign = -1.0 if line.absorption else 1.0
@@ -253,7 +254,7 @@ def _companion(
     if line.absorption:
         consistent = flux <= CONSISTENT_SIGMA * err
     elif ratio is not None:
-        low, high = (CONSISTENT_SIGMA * float(np.hypot(err, RATIO_ERROR * bound)) for bound in expected)
+        low, high = (CONSISTENT_SIGMA * math.hypot(err, RATIO_ERROR * bound) for bound in expected)
         consistent = expected[0] - low <= flux <= expected[1] + high
     limit = max(sign * flux, 0.0) + LIMIT_SIGMA * err
     return Companion(

@@ -21,7 +21,7 @@ from elixer_widgets.classification.companions import (
     width_class,
 )
 from elixer_widgets.detection import NAN, Spectrum
-from elixer_widgets.spectra.continuum import wide_continuum
+from elixer_widgets.spectra.continuum import ContinuumEstimate, wide_continuum
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, redshift_of
 
@@ -78,7 +78,9 @@ def _hypotheses(fit: LineFit) -> list[tuple[Line, float]]:
     return [(anchor, max(z, 0.0)) for anchor, z in shifted if z > MIN_REDSHIFT]
 
 
-def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) -> tuple[Solution, ...]:
+def solve(
+    spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = (), *, wide: ContinuumEstimate | None = None
+) -> tuple[Solution, ...]:
     """Try every identity for the main line.
 
     Parameters
@@ -88,6 +90,8 @@ def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) 
         The main line.
     lines : sequence of LineFit
         Every line found in the spectrum; those that an identity leaves unexplained lower its published score.
+    wide : ContinuumEstimate, optional
+        The wide continuum under the line, if it is known already.
 
     Returns
     -------
@@ -102,7 +106,9 @@ def solve(spectrum: Spectrum, line_fit: LineFit, lines: Sequence[LineFit] = ()) 
         return ()
     width = width_class(line_fit, lsf(spectrum))
     places = measure_places(spectrum, line_fit, hypotheses, formal=True)
-    back = published.Background.of(spectrum, line_fit, lines, wide_continuum(spectrum, line_fit.center, lines))
+    if wide is None:
+        wide = wide_continuum(spectrum, line_fit.center, lines)
+    back = published.Background.of(spectrum, line_fit, lines, wide)
     likelihoods = _likelihoods(spectrum, line_fit, lines, hypotheses, places, width)
     rated = [(rating, float(likelihoods[i]), i) for i, rating in enumerate(published.rate(back, places, hypotheses))]
     total = sum(each.score for each, *_ in rated)

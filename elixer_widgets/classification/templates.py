@@ -14,7 +14,7 @@ import numpy as np
 
 from elixer_widgets.spectra.lines import IDENTITY_LINES
 
-DRAWS = 400
+DRAWS = 300
 _SEED = 20170713
 
 # Case B at 1e4 K relative to Hβ (Osterbrock & Ferland 2006, table 4.4)
@@ -63,7 +63,8 @@ def _galaxy(rng: np.random.Generator, excitation: float, spread: float) -> dict[
     """Star-forming galaxies: one sequence from [O II]-bright to [O III]-bright, with dust and stellar absorption.
 
     `excitation` is the median of log [O III] 5007/[O II] before dust. [Ne III] follows [O III]; Hβ/[O II] rises with
-    excitation (Kewley et al. 2004, AJ 127, 2002; Nagao et al. 2006, A&A 459, 85).
+    excitation (Kewley et al. 2004, AJ 127, 2002; Nagao et al. 2006, A&A 459, 85). The sequence reaches down to the
+    metal-rich spirals, whose 5007 is a tenth of [O II] (Jansen et al. 2000, ApJS 126, 331, from memory).
     """
     o32 = excitation + spread * rng.standard_normal(DRAWS)
     dust = rng.gamma(1.6, 0.1, DRAWS)  # E(B-V), mean 0.16
@@ -86,6 +87,18 @@ def _galaxy(rng: np.random.Generator, excitation: float, spread: float) -> dict[
     return out
 
 
+def _red_galaxy(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Galaxies with [O II] and hardly any Hβ, old or weakly active: Yan et al. (2006, ApJ 648, 281), from memory."""
+    zero = np.zeros(DRAWS)
+    hb = np.maximum(_lognormal(rng, 0.12, 0.2) - rng.gamma(1.5, 0.04, DRAWS), 0.0)
+    oiii = _lognormal(rng, 0.2, 0.3)
+    return {
+        "OII": np.ones(DRAWS), "Hb": hb, "OIII": oiii, "OIII4959": oiii / _OIII_RATIO,
+        "NeIII": _lognormal(rng, 0.025, 0.3), "NeIII3967": zero, "Hg": 0.2 * hb,
+        "Hd": zero, "Hepsilon": zero, "Hzeta": zero, "Heta": zero, "NeV": zero,
+    }  # fmt: skip
+
+
 def _broad_agn(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Broad-line quasars: Vanden Berk et al. (2001, AJ 122, 549, table 2) with scatter between objects.
 
@@ -95,7 +108,7 @@ def _broad_agn(rng: np.random.Generator) -> dict[str, np.ndarray]:
     common = _lognormal(rng, 1.0, 0.1)
     medians = {
         "OVI": (0.10, 0.25), "Lya": (0.9, 0.2), "NV": (0.16, 0.22), "SiII": (0.01, 0.3), "SiIV": (0.085, 0.2),
-        "CIV": (0.28, 0.2), "HeII": (0.03, 0.35), "CIII": (0.15, 0.2), "CII": (0.015, 0.35), "MgII": (0.15, 0.2),
+        "CIV": (0.25, 0.2), "HeII": (0.03, 0.35), "CIII": (0.15, 0.2), "CII": (0.015, 0.35), "MgII": (0.15, 0.2),
         "NeV": (0.006, 0.35), "OII": (0.008, 0.45), "NeIII": (0.008, 0.4), "Hb": (0.09, 0.25), "Hg": (0.03, 0.3),
         "Hd": (0.015, 0.35),
     }  # fmt: skip
@@ -135,12 +148,13 @@ def _uv_galaxy(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 _MODELS: tuple[tuple[str, Callable[[np.random.Generator], dict[str, np.ndarray]], float, float], ...] = (
     # name, model, weight with a broad and with a narrow main line
-    ("galaxy", lambda rng: _galaxy(rng, -0.15, 0.35), 0.1, 1.0),
+    ("galaxy", lambda rng: _galaxy(rng, -0.3, 0.45), 0.1, 1.0),
     ("high-excitation galaxy", lambda rng: _galaxy(rng, 0.7, 0.3), 0.02, 0.15),
     (_BROAD_KIND, _broad_agn, 1.0, 0.03),
     ("narrow-line AGN", _narrow_agn, 0.1, 0.1),
     ("LAE", _lae, 0.1, 1.0),
     ("ultraviolet galaxy", _uv_galaxy, 0.02, 0.1),
+    ("red galaxy", _red_galaxy, 0.02, 0.15),
 )
 
 
