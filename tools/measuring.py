@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,11 @@ def milliseconds(call: Callable[[], object], repeats: int) -> float:
         call()
         times.append(time.process_time() - start)
     return 1e3 * min(times)
+
+
+def middle_milliseconds(calls: Sequence[Callable[[], object]]) -> float:
+    """Median over calls that differ in what they are given, each the least of five."""
+    return float(np.median([milliseconds(call, 5) for call in calls]))
 
 
 def arguments(description: str | None, page: str, number: int) -> argparse.Namespace:

@@ -19,10 +19,10 @@ MIN_PAIRS = 100
 CLIP = 3.5
 """Residuals beyond so many σ, and their neighbours, are lines, or what is left of the sky."""
 
-SIGNIFICANT = 3.0
-"""σ from which the correlation of direct neighbours counts: white noise stays as it is, but in 3 of 1,000 spectra."""
+SIGNIFICANT = 3.5
+"""σ from which the correlation of direct neighbours counts: white noise stays as it is, but in few of 1,000 spectra."""
 
-SMOOTHING = 101
+SMOOTHING = 81
 """Samples over whose running median the continuum is taken off."""
 
 

@@ -221,6 +221,8 @@ def best_fits(search: Search) -> GaussianFits:
 
 def _with_rivals(fits: GaussianFits, scan: _Scan) -> GaussianFits:
     """Errors enlarged by the chance that the line is another one than the best fit, such as the broad one around it."""
+    if np.max(scan.odds) < -20.0:
+        return fits
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # the probability of the fit itself, by Laplace's approximation, over the density of the trial it started from
         own = 0.5 * (fits.snr**2 - scan.score**2) + np.log(2.0 * np.pi * fits.center_err * fits.sigma_err / fits.sigma)
