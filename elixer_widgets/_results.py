@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from elixer_widgets.classification.flags import Flag
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import Evidence
 from elixer_widgets.classification.solutions import Companion, Solution
-from elixer_widgets.detection import NAN, Cutout, Detection, Magnitude, Spectrum
+from elixer_widgets.detection import NAN, Cutout, DataError, Detection, FiberField, Magnitude, Spectrum
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.flux_maps import FluxMap, fiber_map
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.spectra.continuum import ContinuumEstimate
-from elixer_widgets.spectra.extraction import FiberFlux
+from elixer_widgets.spectra.extraction import FiberFlux, continuum_in_field, line_in_field
 from elixer_widgets.spectra.fitting import LineFit
 
 
@@ -87,6 +91,34 @@ class Measurements:
     fiber_fluxes: tuple[FiberFlux, ...] = ()
     spectral_slope: float = NAN
     spectral_slope_err: float = NAN
+
+    @cached_property
+    def line_map(self) -> FluxMap:
+        """Where the light of the main line comes from (erg/s/cm² per arcsec²), made at the first use from every fiber
+        of the observation around the detection."""
+        field, reason = self._field()
+        if reason:
+            return FluxMap(reason=reason)
+        if not (np.isfinite(self.line.center) and np.isfinite(self.line.sigma)):
+            return FluxMap(reason="no line was measured")
+        flux, error = line_in_field(field, self.line)
+        return fiber_map(field.ra, field.dec, flux, error, (self.detection.ra, self.detection.dec))
+
+    @cached_property
+    def white_map(self) -> FluxMap:
+        """Where all light of the spectra comes from (1e-17 erg/s/cm²/Å per arcsec²), as `line_map`."""
+        field, reason = self._field()
+        if reason:
+            return FluxMap(reason=reason)
+        flux, error = continuum_in_field(field)
+        return fiber_map(field.ra, field.dec, flux, error, (self.detection.ra, self.detection.dec))
+
+    def _field(self) -> tuple[FiberField, str]:
+        try:
+            field = self.detection.fiber_field
+        except DataError as error:
+            return FiberField(), str(error)
+        return field, field.reason
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ SCALE_LENGTH = 1.67835
 """Half-light radius of an exponential disc over its scale length."""
 
 HALF_LIGHT_RADII = (0.0, 0.1, 0.17, 0.25, 0.35, 0.45, 0.57, 0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1)
-"""arcsec; sizes of the discs compared, 0 being a point. Faint galaxies have 0.1 to 1 (Shibuya et al. 2015, ApJS 219,
-15)."""
+"""arcsec; sizes of the discs compared, 0 being a point."""
 POINT_SHARE = 0.4
-"""Prior share of points; the rest is spread over the other sizes evenly in the logarithm."""
+TYPICAL_SIZE = (0.3, 0.8)
+"""Prior share of points; median size (arcsec) of the rest and the spread of its logarithm: faint galaxies have
+1 to 3 kpc (Shibuya et al. 2015, ApJS 219, 15), nearer ones more. It matters only where the image says little."""
 
 SEEING_GUESSES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 """arcsec; compared where the seeing is not known."""
@@ -143,8 +144,8 @@ def _seeings(fwhm: float) -> tuple[float, ...]:
 def _prior() -> np.ndarray:
     """Prior share of each half-light radius."""
     logs = np.log(np.array(HALF_LIGHT_RADII[1:]))
-    widths = np.gradient(logs)
-    return np.concatenate([[POINT_SHARE], (1.0 - POINT_SHARE) * widths / widths.sum()])
+    share = np.gradient(logs) * np.exp(-0.5 * ((logs - np.log(TYPICAL_SIZE[0])) / TYPICAL_SIZE[1]) ** 2)
+    return np.concatenate([[POINT_SHARE], (1.0 - POINT_SHARE) * share / share.sum()])
 
 
 def total_light(

@@ -10,13 +10,14 @@ import numpy as np
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import Cutout, Fiber, magnitude_decimals
 from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.imaging.flux_maps import APERTURE
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, wrap
 from elixer_widgets.reports.colors import BLACK, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
 from elixer_widgets.reports.derived import from_aperture
 from elixer_widgets.reports.layout import Box, cutout_box
-from elixer_widgets.reports.stretch import IMAGE_CONTRAST, grey, zscale
+from elixer_widgets.reports.stretch import IMAGE_CONTRAST, colored, grey, map_limits, zscale
 from elixer_widgets.reports.wording import plae, shorten
 
 FIELD = 9.0  # arcsec, side of a panel
@@ -191,9 +192,7 @@ def draw_imaging(canvas: Canvas, interpretation: Interpretation) -> int:
         return 3
     shown = chosen_cutouts(measurements.cutouts, SLOTS - 2)
     _draw_fiber_positions(canvas, interpretation)
-    _title(canvas, 1, "Line-flux map")
-    why = "not made yet" if detection.fibers else "no fiber data came with this spectrum"
-    canvas.not_available(cutout_box(1), "Line-flux map", why)
+    _draw_line_map(canvas, interpretation)
     for slot, index in enumerate(shown, start=2):
         _draw_band(canvas, slot, index, interpretation)
     if shown:
@@ -306,6 +305,26 @@ def _draw_fiber_positions(canvas: Canvas, interpretation: Interpretation) -> Non
         align="center",
         vertical="top",
     )
+
+
+def _draw_line_map(canvas: Canvas, interpretation: Interpretation) -> None:
+    """Where the light of the line comes from, with the aperture in which its flux is summed."""
+    measurements = interpretation.measurements
+    detection, made = measurements.detection, measurements.line_map
+    box = cutout_box(1)
+    _title(canvas, 1, "Line-flux map")
+    if made.reason:
+        canvas.not_available(box, "Line-flux map", detection.not_available.get("fibers", made.reason))
+        return
+    view = plain_view(box, detection.ra, detection.dec)
+    canvas.image(colored(made.data, map_limits(made.data, made.background_err)), box)
+    canvas.rectangle(box, edge=BLACK, width=0.9)
+    ring = view.ellipse(detection.ra, detection.dec, APERTURE, APERTURE, 0)
+    canvas.polygon(ring, edge="white", width=1.0, dashes=(0, (3, 2)), clip=view.box)
+    _reticle(canvas, view)
+    text = f'S/N {made.snr:.1f} in {APERTURE:g}"' if np.isfinite(made.snr) else "flux not known"
+    canvas.text(box.center[0], box.bottom + 12, text, 8, align="center", vertical="top")
+    canvas.text(box.center[0], box.bottom + 34, f"{made.n_fibers} fibers", 8, align="center", vertical="top")
 
 
 def _draw_fiber(canvas: Canvas, view: View, fiber: Fiber, rank: int, excluded: tuple[str, ...]) -> None:

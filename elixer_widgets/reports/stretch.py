@@ -42,6 +42,37 @@ def grey(values: np.ndarray, limits: tuple[float, float], *, inverted: bool = Tr
     return picture
 
 
+# Nine colours of the map viridis (Smith & van der Walt 2015), which keeps its order in grey and for every eye.
+_VIRIDIS = np.array(
+    [
+        (68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137), (53, 183, 121),
+        (110, 206, 88), (253, 231, 37),
+    ],
+    float,
+)  # fmt: skip
+
+
+def colored(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """8-bit RGB, shape (ny, nx, 3), in the colours of viridis. NaN becomes pale blue-grey."""
+    low, high = limits
+    array = np.asarray(values, float)
+    level = np.clip((np.nan_to_num(array, nan=low) - low) / (high - low), 0.0, 1.0) * (len(_VIRIDIS) - 1)
+    channels = [np.interp(level, np.arange(len(_VIRIDIS)), _VIRIDIS[:, i]) for i in range(3)]
+    picture = np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+    picture[~np.isfinite(array)] = (226, 230, 238)
+    return picture
+
+
+def map_limits(values: np.ndarray, scatter: float) -> tuple[float, float]:
+    """Display limits of a flux map: -1 to 4 of the background's scatter, as in the ELiXer report."""
+    finite = values[np.isfinite(values)]
+    if not scatter > 0:
+        scatter = float(np.std(finite)) if finite.size else 1.0
+    scatter = scatter or 1.0
+    low = max(float(finite.min()) if finite.size else -scatter, -scatter)
+    return (low, 4.0 * scatter) if low < 4.0 * scatter else (low, low + scatter)
+
+
 def widened(limits: tuple[float, float], factor: float) -> tuple[float, float]:
     """The limits spread about their middle by 1 / `factor`.
 

@@ -55,3 +55,18 @@ def test_smoothing_sets_masked_pixels_to_zero_first() -> None:
     assert stretch.smooth(image, cosmic).max() == 0.0
     # the kernel is normalised: 1 / (2π · 2 · 1) of the counts remain in the peak
     assert stretch.smooth(image).max() == pytest.approx(1e6 / (4 * np.pi), rel=0.01)
+
+
+def test_flux_map_colours_keep_their_order_in_grey() -> None:
+    picture = stretch.colored(np.linspace(-1.0, 4.0, 40)[None, :], (-1.0, 4.0))
+    grey_level = picture[0] @ np.array([0.299, 0.587, 0.114])
+    assert np.all(np.diff(grey_level) > 0)
+    assert tuple(stretch.colored(np.array([[np.nan]]), (0.0, 1.0))[0, 0]) == (226, 230, 238)
+
+
+def test_flux_map_limits() -> None:
+    values = np.array([[-3.0, 0.0, 9.0]])
+    assert stretch.map_limits(values, 1.0) == (-1.0, 4.0)
+    assert stretch.map_limits(np.array([[0.5, 9.0]]), 1.0) == (0.5, 4.0)
+    low, high = stretch.map_limits(np.full((2, 2), np.nan), np.nan)
+    assert low < high
