@@ -19,13 +19,13 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import Cutout2D
 
+from elixer_widgets._catalog_details import NO_MAGNITUDE, bounds, details, on
 from elixer_widgets.detection import CatalogObject, Cutout, DataError
-from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aperture
+from elixer_widgets.imaging.apertures import grow_aperture, measure_aperture
 from elixer_widgets.imaging.counterparts import BAND_ORDER, separation
-from elixer_widgets.imaging.sources import SourceEllipse, find_sources
+from elixer_widgets.imaging.sources import find_sources
 from elixer_widgets.imaging.surveys import Library, Survey, open_library
 
-NO_MAGNITUDE = 99.9  # what the published interface says where nothing was measured
 DEFAULT_RELEASE = "hdr5"
 FOLDER_VARIABLE = "ELIXER_WIDGETS_IMAGING"
 
@@ -42,6 +42,8 @@ _ROOTS = (
 _AB_MICROJANSKY = 3631e6
 
 _DEFAULT_RADIUS = 3.0 * u.arcsec
+
+_WIDE = 30.0  # arcsec a side, of the cutout that apertures and their sky are measured on
 
 
 def _folder(path: str | os.PathLike[str] | None, hdr_version: str) -> Path:
@@ -116,6 +118,22 @@ class CatalogLibrary:
     def get_full_catalog_list(self) -> list[Survey]:
         """Every survey known, on disk or not."""
         return list(self.library.surveys)
+
+    def get_catch_all(self) -> list[Survey]:
+        """The surveys on the web, which stand in where no image on disk covers a position."""
+        return [survey for survey in self.library.surveys if survey.web is not None]
+
+    def get_sdss(self) -> Survey:
+        """SDSS, from the web."""
+        return self._chosen(["SDSS"])[0]
+
+    def get_panstarrs(self) -> Survey:
+        """Pan-STARRS, from the web."""
+        return self._chosen(["Pan-STARRS"])[0]
+
+    def get_decals_web(self) -> Survey:
+        """The DESI Legacy Imaging Surveys, on disk or from the web."""
+        return self._chosen(["DECaLS"])[0]
 
     def find_catalogs(self, position: SkyCoord | tuple[float, float], verify: bool = False) -> list[Survey]:
         """Surveys that cover a position; with `verify` only those with a usable image there."""
@@ -199,20 +217,22 @@ class CatalogLibrary:
         wanted = [filter] if isinstance(filter, str) else None if filter is None else list(filter)
         found: list[dict[str, Any]] = []
         for survey in self._chosen(catalogs):
-            for small, wide in self._pairs(survey, ra, dec, size, allow_web or self.library.web):
-                if (wanted is not None and small.band not in wanted) or (small.note and not allow_bad_image):
-                    continue
-                found.append(_entry(small, wide, (ra, dec), start, dynamic, nudge))
+            for small, wide in self._pairs(survey, ra, dec, size, wanted, allow_web or self.library.web):
+                if allow_bad_image or not small.note:
+                    found.append(_entry(small, wide, (ra, dec), start, dynamic, nudge))
         if wanted is not None:
             found.sort(key=lambda entry: wanted.index(entry["filter"]))
         return found[:1] if first else found
 
-    def _pairs(self, survey: Survey, ra: float, dec: float, size: float, web: bool) -> list[tuple[Cutout, Cutout]]:
+    def _pairs(
+        self, survey: Survey, ra: float, dec: float, size: float, bands: Sequence[str] | None, web: bool
+    ) -> list[tuple[Cutout, Cutout]]:
         """Each cutout as asked for, with one wide enough to measure the sky around a source."""
-        small = self.library.cutouts(survey, ra, dec, size, [], web=web)
-        wide = small if size >= 30.0 else self.library.cutouts(survey, ra, dec, 30.0, [], web=web)
-        bands = {cutout.band: cutout for cutout in wide}
-        return [(cutout, bands.get(cutout.band, cutout)) for cutout in small]
+        small = self.library.cutouts(survey, ra, dec, size, [], bands=bands, web=web)
+        if size >= _WIDE or not small:
+            return [(cutout, cutout) for cutout in small]
+        wide = {c.band: c for c in self.library.cutouts(survey, ra, dec, _WIDE, [], bands=bands, web=web)}
+        return [(cutout, wide.get(cutout.band, cutout)) for cutout in small]
 
     def get_catalog_objects(
         self,
@@ -306,95 +326,8 @@ def _entry(
     entry["mag"] = growth.aperture_mag if np.isfinite(growth.aperture_mag) else NO_MAGNITUDE
     entry["aperture"] = growth.radius
     entry["ap_center"] = small.pixel(ra, dec)
-    entry["details"] = _details(wide, growth, sources)
+    entry["details"] = details(wide, growth, [s for s in sources if on(small, s)])
     return entry
-
-
-def _details(cutout: Cutout, growth: Growth, sources: list[SourceEllipse]) -> dict[str, Any]:
-    """The measurement with the published names; magnitudes 99.9 where there is none."""
-    mag = growth.aperture_mag if np.isfinite(growth.aperture_mag) else NO_MAGNITUDE
-    bright, faint = _bounds(growth.counts, growth.counts_err, cutout.zero_point)
-    chosen = [i for i, step in enumerate(growth.steps) if abs(step.radius - growth.radius) < 1e-9]
-    selected = [i for i, source in enumerate(sources) if source.selected]
-    return {
-        "catalog_name": cutout.survey,
-        "filter_name": cutout.band,
-        "ra": growth.ra,
-        "dec": growth.dec,
-        "radius": growth.radius,
-        "mag": mag,
-        "mag_err": growth.aperture_mag_err,
-        "mag_bright": bright,
-        "mag_faint": faint,
-        "mag_limit": cutout.depth,
-        "mag_limit_2sigma": growth.limit,
-        "fail_mag_limit": growth.is_limit,
-        "raw_mag": mag,
-        "raw_mag_err": growth.aperture_mag_err,
-        "raw_mag_bright": bright,
-        "raw_mag_faint": faint,
-        "source_mag": growth.mag if np.isfinite(growth.mag) else NO_MAGNITUDE,
-        "source_mag_err": growth.mag_err,
-        "exptime": cutout.exposure_time,
-        "pixel_scale": growth.pixel_scale,
-        "area_pix": growth.area,
-        "sky_area_pix": growth.sky_area,
-        "sky_average": growth.sky,
-        "sky_counts": growth.sky * growth.area,
-        "aperture_counts": growth.counts,
-        # What depends on a line is in an Interpretation, not here.
-        "aperture_eqw_rest_lya": None,
-        "aperture_eqw_rest_lya_err": None,
-        "aperture_plae": None,
-        "elixer_aper_idx": chosen[0] if chosen else None,
-        "sep_obj_idx": selected[0] if selected else None,
-        "elixer_apertures": [
-            {
-                "idx": i,
-                "ra": growth.ra,
-                "dec": growth.dec,
-                "radius": step.radius,
-                "area_pix": step.area,
-                "aperture_counts": step.counts,
-                "sky_average": growth.sky,
-                "sky_counts": growth.sky * step.area,
-                "sky_err": growth.sky_err,
-                "mag": step.mag if np.isfinite(step.mag) else NO_MAGNITUDE,
-                "mag_err": step.mag_err,
-                "selected": i in chosen,
-            }
-            for i, step in enumerate(growth.steps)
-        ],
-        "sep_objects": [
-            {
-                "idx": i,
-                "x": cutout.pixel(s.ra, s.dec)[0],
-                "y": cutout.pixel(s.ra, s.dec)[1],
-                "ra": s.ra,
-                "dec": s.dec,
-                # Diameters, as published.
-                "a": 2.0 * s.major,
-                "b": 2.0 * s.minor,
-                "theta": s.position_angle,
-                "dist_baryctr": s.separation,
-                "dist_curve": s.edge_distance,
-                "flux_cts": s.counts,
-                "flux_cts_err": s.counts_err,
-                "flags": s.flags,
-                "mag": s.mag if np.isfinite(s.mag) else NO_MAGNITUDE,
-                "mag_err": s.mag_err,
-                "selected": s.selected,
-            }
-            for i, s in enumerate(sources)
-        ],
-    }
-
-
-def _bounds(counts: float, error: float, zero_point: float) -> tuple[float, float]:
-    """Magnitudes of counts plus and minus their error; 99.9 where the counts are not positive."""
-    values = [counts + error, counts - error]
-    bright, faint = (zero_point - 2.5 * np.log10(v) if v > 0 else NO_MAGNITUDE for v in values)
-    return float(bright), float(faint)
 
 
 def _dataframe(objects: Sequence[CatalogObject], ra: float, dec: float) -> pd.DataFrame:
@@ -435,7 +368,7 @@ def get_filter_flux(row: pd.DataFrame | pd.Series) -> tuple[float, float, float,
         flux = _AB_MICROJANSKY * 10.0 ** (-0.4 * mag)
         error = float(one.get(f"mag_err_{band}", np.nan)) * flux * np.log(10.0) / 2.5
         bright, faint = (
-            _bounds(flux, error, 2.5 * float(np.log10(_AB_MICROJANSKY))) if np.isfinite(error) else (mag, mag)
+            bounds(flux, error, 2.5 * float(np.log10(_AB_MICROJANSKY))) if np.isfinite(error) else (mag, mag)
         )
         return flux, error, mag, bright, faint, band
     nothing = float("nan")

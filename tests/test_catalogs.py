@@ -8,10 +8,11 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 
 from elixer_widgets.catalogs import CatalogLibrary
 from elixer_widgets.detection import DataError
-from tests.imaging.sky import DEC, RA, imaging_folder, source_positions
+from tests.imaging.sky import DEC, RA, gaussian, imaging_folder, source_positions, wcs
 
 DOCUMENTED = {
     "cutout",
@@ -78,6 +79,71 @@ def test_apertures_measure_the_source(library: CatalogLibrary) -> None:
     assert details["sep_objects"][details["sep_obj_idx"]]["dist_baryctr"] < 0.1
     (grown,) = library.get_cutouts((ra, dec), catalogs=["HSC-DEX"], dynamic=True, first=True)
     assert grown["mag"] == pytest.approx(mag, abs=0.03)
+
+
+# spec/data_model.md, section 5
+DETAILS = {
+    *("catalog_name", "filter_name", "ra", "dec", "radius", "mag", "mag_err", "mag_bright", "mag_faint", "mag_limit"),
+    *("raw_mag", "raw_mag_err", "raw_mag_bright", "raw_mag_faint", "fail_mag_limit", "exptime", "pixel_scale"),
+    *("area_pix", "sky_area_pix", "aperture_counts", "sky_counts", "sky_average", "aperture_eqw_rest_lya"),
+    *("aperture_eqw_rest_lya_err", "aperture_plae", "elixer_aper_idx", "sep_obj_idx"),
+    *("elixer_apertures", "sep_objects"),
+}
+APERTURE = {"idx", "ra", "dec", "radius", "area_pix", "aperture_counts", "sky_counts", "sky_average", "mag", "selected"}
+SOURCE = {
+    *("idx", "x", "y", "ra", "dec", "a", "b", "theta", "background", "background_rms", "dist_baryctr", "dist_curve"),
+    *("flux_cts", "flux_cts_err", "flags", "mag", "mag_err", "mag_bright", "mag_faint", "selected"),
+    *("fixed_aper_radius", "fixed_aper_flux_cts", "fixed_aper_flux_err", "fixed_aper_mag", "fixed_aper_mag_err"),
+    "fixed_aper_flags",
+}
+
+
+def test_details_have_the_documented_keys(library: CatalogLibrary) -> None:
+    ra, dec, *_ = source_positions()[0]
+    (entry,) = library.get_cutouts((ra, dec), side=20.0, catalogs=["HSC-DEX"], aperture=1.0, dynamic=True)
+    details = entry["details"]
+    assert set(details) >= DETAILS
+    assert all(set(step) >= APERTURE for step in details["elixer_apertures"])
+    assert len(details["elixer_apertures"]) > 1 and len(details["sep_objects"]) >= 2
+    for source in details["sep_objects"]:
+        assert set(source) >= SOURCE
+        # A Gaussian of 0.9": 1 - 2^-(1/0.45)² of its light lies within 1".
+        true = min(
+            (m for r, d, m, _ in source_positions() if abs(d - source["dec"]) < 1e-4 and abs(r - source["ra"]) < 2e-4),
+            default=None,
+        )
+        if true is not None:
+            expected = true - 2.5 * np.log10(1.0 - 2.0 ** (-((1.0 / 0.45) ** 2)))
+            assert source["fixed_aper_mag"] == pytest.approx(expected, abs=0.03)
+            assert source["background_rms"] == pytest.approx(0.02, rel=0.1)  # as it was made
+
+
+def test_theta_is_an_angle_of_the_image(tmp_path: Path) -> None:
+    # A source drawn along a direction of the pixels, on an image turned by 25 degrees against north.
+    data = gaussian((120, 120), 59.5, 59.5, 9.0, 5e4, ratio=0.4, theta=0.7)
+    data += np.random.default_rng(1).normal(0.0, 1.0, data.shape)
+    header = wcs(RA, DEC, data.shape, 0.2, turn=25.0).to_header()
+    header["MAGZERO"] = 27.0
+    fits.PrimaryHDU(data.astype(np.float32), header).writeto(tmp_path / "km1418_5218.fits")
+    (entry,) = CatalogLibrary(path=tmp_path).get_cutouts((RA, DEC), side=20.0, aperture=1.0)
+    (source,) = [s for s in entry["details"]["sep_objects"] if s["selected"]]
+    assert source["theta"] == pytest.approx(0.7, abs=0.05)
+    assert (source["x"], source["y"]) == pytest.approx((59.5, 59.5), abs=20.1)
+
+
+def test_bad_images_can_be_refused(library: CatalogLibrary) -> None:
+    # HSC-DEX is 420 pixels of 0.168": at 33" east of its middle, 2.3" from its edge.
+    edge = SkyCoord(RA + 33.0 / 3600 / np.cos(np.radians(DEC)), DEC, unit="deg")
+    (kept,) = library.get_cutouts(edge, side=9.0, catalogs=["HSC-DEX"])
+    assert "partly outside" in kept["image"].note
+    assert library.get_cutouts(edge, side=9.0, catalogs=["HSC-DEX"], allow_bad_image=False) == []
+
+
+def test_catalogues_of_the_web(library: CatalogLibrary) -> None:
+    assert [c.name for c in library.get_catch_all()] == ["DECaLS", "Pan-STARRS", "SDSS"]
+    assert [library.get_sdss().name, library.get_panstarrs().name] == ["SDSS", "Pan-STARRS"]
+    assert library.get_decals_web().name == "DECaLS"
+    library.build_catalog_list()
 
 
 def test_nudge_moves_the_aperture_to_the_source(library: CatalogLibrary) -> None:

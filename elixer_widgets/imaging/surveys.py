@@ -153,19 +153,36 @@ class Library:
         return Imaging(tuple(cutouts), tuple(objects), tuple(dict.fromkeys(notes)), density)
 
     def cutouts(
-        self, survey: Survey, ra: float, dec: float, size: float, notes: list[str], *, web: bool = False
+        self,
+        survey: Survey,
+        ra: float,
+        dec: float,
+        size: float,
+        notes: list[str],
+        *,
+        bands: Sequence[str] | None = None,
+        web: bool = False,
     ) -> list[Cutout]:
-        """One cutout a band of one survey; what went wrong is added to `notes`.
+        """One cutout a band of one survey, of the `bands` wanted or all; what went wrong is added to `notes`.
 
         With `web`, a survey that has a service there is asked for the bands that are not on disk.
         """
-        found = self._local((survey,), ra, dec, size, notes)
+        found = self._local((survey,), ra, dec, size, notes, bands)
         if web and survey.web is not None:
             have = {cutout.band for cutout in found}
-            found.extend(self._from_web(survey, [b for b in survey.bands if b not in have], ra, dec, size, notes))
+            missing = [b for b in survey.bands if b not in have and (bands is None or b in bands)]
+            found.extend(self._from_web(survey, missing, ra, dec, size, notes))
         return found
 
-    def _local(self, surveys: Sequence[Survey], ra: float, dec: float, size: float, notes: list[str]) -> list[Cutout]:
+    def _local(
+        self,
+        surveys: Sequence[Survey],
+        ra: float,
+        dec: float,
+        size: float,
+        notes: list[str],
+        wanted: Sequence[str] | None = None,
+    ) -> list[Cutout]:
         jobs: list[tuple[Survey, str, list[Tile]]] = []
         for survey in surveys:
             bands: dict[str, list[tuple[float, Tile]]] = {}
@@ -175,6 +192,7 @@ class Library:
             jobs.extend(
                 (survey, band, [tile for _, tile in sorted(tiles, key=lambda pair: -pair[0])])
                 for band, tiles in bands.items()
+                if wanted is None or band in wanted
             )
 
         def read(job: tuple[Survey, str, list[Tile]]) -> _Answer:

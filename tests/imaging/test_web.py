@@ -315,7 +315,11 @@ def test_no_network_is_said_at_once_and_remembered(tmp_path: Path, monkeypatch: 
 
 
 def test_a_name_that_takes_forever_to_look_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: time.sleep(5.0))
+    def slow(*args: object, **more: object) -> list[object]:
+        time.sleep(3.0)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     client = WebClient(tmp_path, replace(QUICK, connect=0.3))
     library = Library(
         None,
