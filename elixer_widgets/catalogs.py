@@ -95,6 +95,8 @@ class CatalogLibrary:
     path : path, optional
         Folder of the release or of its imaging; without it the environment variable ELIXER_WIDGETS_IMAGING and then
         the HETDEX roots are tried.
+    surveys : path, optional
+        A TOML file of the user's own surveys (docs/surveys.md).
 
     Raises
     ------
@@ -102,9 +104,15 @@ class CatalogLibrary:
         If there is no such folder.
     """
 
-    def __init__(self, hdr_version: str | None = None, *, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        hdr_version: str | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        surveys: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.hdr_version = hdr_version or DEFAULT_RELEASE
-        self.library: Library = open_library(_folder(path, self.hdr_version))
+        self.library: Library = open_library(_folder(path, self.hdr_version), surveys=surveys)
 
     def get_hdr_version(self) -> str:
         """The release that was asked for."""
