@@ -150,7 +150,8 @@ def fit_line(
     Returns
     -------
     LineFit
-        Errors from the covariance matrix. Where too little is left to fit, `center` is `wavelength`, all else NaN, and
+        Errors from the covariance matrix, enlarged at low S/N and by the chance that the line is another, broader or
+        narrower, than the best fit. Where too little is left to fit, `center` is `wavelength`, all else NaN, and
         `flags` says why.
 
     Raises
