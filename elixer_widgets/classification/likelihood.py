@@ -110,6 +110,8 @@ def companion_gain(
         ratio = ratio.copy()
         ratio[:, first] += ratio[:, second]
         ratio[:, second] = np.nan
+    told = np.isfinite(ratio).any(axis=0)  # the rest of the lines change nothing
+    ratio, chosen = ratio[:, told], chosen[told]
     f, e = flux[chosen] / main, np.hypot(err[chosen], ripple[chosen]) / main
     main_err = min(fit.flux_err / main, 1.0) if np.isfinite(fit.flux_err) else 0.0
     known = np.isfinite(ratio)
