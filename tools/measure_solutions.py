@@ -437,8 +437,8 @@ def main() -> None:
             "",
             "### Failures, one by one",
             "",
-            "The label of desi-39089837499744649 is doubtful: at its redshift [O III] 4959 would have S/N 12 and is not",
-            "there, which Lyα explains.",
+            "The label of desi-39089837499744649 is doubtful: at its redshift [O III] 4959 would have S/N 12 and",
+            "is not there, which Lyα explains.",
             "",
             *failures(cases),
         ]
