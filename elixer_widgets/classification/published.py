@@ -287,7 +287,7 @@ def _flux_of(found: Sequence[_Found], anchor: Line, fit: LineFit) -> tuple[str, 
 def _is_triple(partner: _Found, other: tuple[str, float, float]) -> bool:
     """Whether 5007 over 4959 is 3 within the error."""
     name, flux, error = other
-    if name == partner.line.name:
+    if name == partner.line.name or flux == 0.0:
         return False
     ratio = flux / partner.flux if name == "OIII" else partner.flux / flux
     relative = float(np.hypot(error / flux, partner.error / partner.flux))
