@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from elixer_widgets.detection import NAN, DataError
-from elixer_widgets.imaging import catalog_formats as formats
-from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column, RedshiftFormat, TractorFormat
+from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column, TractorFormat
+from elixer_widgets.imaging.columns import plain_name
+from elixer_widgets.imaging.redshift_formats import RedshiftFormat
 from elixer_widgets.imaging.registry import ENDING, Survey, ZeroPointRule
 from elixer_widgets.imaging.zero_points import FixedZeroPoint, HeaderZeroPoint, fluxmag0, unit_of_header
 
@@ -235,8 +236,8 @@ class _Entry:
                     point = entry.number("flux_zero_point", "give the AB magnitude of flux 1, as 23.9 for µJy")
                     if point != point:
                         raise entry.fault("flux_zero_point", "give the AB magnitude of flux 1, as 23.9 for µJy")
-                error = (formats.plain_name(errors[band]),) if band in errors else ()
-                columns[band] = Column((formats.plain_name(name),), error, point)
+                error = (plain_name(errors[band]),) if band in errors else ()
+                columns[band] = Column((plain_name(name),), error, point)
         if not columns:
             raise entry.fault("magnitudes", 'give columns by band, as { g = "MAG_G" }')
         unit = entry.text("unit", 'of RA and Dec: write "deg" or "rad"', "deg")
@@ -245,9 +246,9 @@ class _Entry:
         given: dict[str, Any] = {}
         for key, attribute in (*names.items(), *((z, z) for z in redshifts)):
             if key in entry.values:
-                given[attribute] = (formats.plain_name(entry.text(key, "give the name of a column")),)
+                given[attribute] = (plain_name(entry.text(key, "give the name of a column")),)
         keep = entry.table("keep", (int, float), "give the values that good rows have, as { FLAGS = 0 }")
-        given["keep"] = {formats.plain_name(name): float(value) for name, value in keep.items()}
+        given["keep"] = {plain_name(name): float(value) for name, value in keep.items()}
         return (CatalogFormat(files, columns, angle_unit=unit, **given),)
 
     def _photo_z(self) -> tuple[RedshiftFormat, ...]:
@@ -257,7 +258,7 @@ class _Entry:
         entry.known("files", "z", "low", "high")
         files = entry.texts("files", 'give patterns of the tables, as "photoz_*.cat"')
         given: dict[str, Any] = {
-            key: (formats.plain_name(entry.text(key, "give the name of a column")),)
+            key: (plain_name(entry.text(key, "give the name of a column")),)
             for key in ("z", "low", "high")
             if key in entry.values
         }

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -144,7 +145,7 @@ class Footprints:
             vectors = unit_vectors(*np.reshape(edge, (-1, 2)).T) if edge else np.zeros((0, 3))
             self.tiles.append(Tile(str(root / name), band, key, survey.hdu, vectors))
         self._centers = np.array([tile.center for tile in self.tiles]).reshape(-1, 3)
-        self._chords = 2.0 * np.sin(np.minimum([tile.reach for tile in self.tiles], np.pi) / np.array(2.0)) + 1e-9
+        self._chords = 2.0 * np.sin(np.array([tile.reach for tile in self.tiles]) / 2.0) + 1e-9
 
     def covering(self, ra: float, dec: float) -> list[tuple[float, Tile]]:
         """(distance to the nearest edge in arcsec, tile) of the images that cover a position in degrees."""
@@ -185,8 +186,9 @@ class Footprints:
             else:
                 new.append(name)
         if new:
-            # Threads wait for the disk together: on a shared file system that is most of the time.
-            with ThreadPoolExecutor(max_workers=8) as pool:
+            # Threads wait for the disk together: on a shared file system that is most of the time. Whoever silences
+            # warnings in a thread may leave them silent, so they are restored here, after all threads.
+            with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=8) as pool:
                 found.update(zip(new, pool.map(self._edge, new), strict=True))
         if len(stamps) >= KEPT_FROM and (new or set(kept) != set(stamps)):
             self._keep({name: [*stamps[name], found[name]] for name in stamps})

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from elixer_widgets.detection import CatalogObject, DataError
-from elixer_widgets.imaging.catalog_formats import CatalogFormat, TractorFormat, read_photo_z_pdf, read_spec_z
+from elixer_widgets.imaging.catalog_formats import CatalogFormat, TractorFormat
 from elixer_widgets.imaging.counterparts import BAND_ORDER
 from elixer_widgets.imaging.files import matches
 from elixer_widgets.imaging.footprints import Tile
+from elixer_widgets.imaging.redshift_formats import read_photo_z_pdf, read_spec_z
 from elixer_widgets.imaging.registry import Survey
 from elixer_widgets.imaging.tables import (
     MATCH_RADIUS,
@@ -63,8 +64,11 @@ class ObjectSearch:
         done: set[tuple[Path, ...]] = set()
         for tile in tiles:
             folder = Path(tile.path).parent
-            found = {one.find(folder, tile.key): one for one in reversed(survey.catalogs)}
-            readers = {path: found[path] for path in reversed(found) if path is not None}
+            readers: dict[Path, CatalogFormat | TractorFormat] = {}
+            for one in survey.catalogs:
+                path = one.find(folder, tile.key)
+                if path is not None:
+                    readers.setdefault(path, one)
             paths = tuple(readers)
             if not paths or paths in done:
                 continue
@@ -162,8 +166,12 @@ class ObjectSearch:
             for row in table.within(ra, dec, radius + MATCH_RADIUS):
                 for name in names:
                     index = _nearest(found, name, float(table.ra[row]), float(table.dec[row]))
-                    if index >= 0:
+                    if index < 0:
+                        continue
+                    try:
                         found[index] = _with_redshift(found[index], kind, table, int(row))
+                    except DataError as error:
+                        notes.append(str(error))
         return found
 
 

@@ -9,14 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from elixer_widgets.imaging.catalog_formats import (
-    CatalogFormat,
-    Column,
-    ObjectPdfs,
-    PdfTables,
-    RedshiftFormat,
-    TractorFormat,
-)
+from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column, TractorFormat
+from elixer_widgets.imaging.redshift_formats import ObjectPdfs, PdfTables, RedshiftFormat
 from elixer_widgets.imaging.web import LegacyService, PanStarrsService, SdssService, WebService
 from elixer_widgets.imaging.zero_points import FixedZeroPoint, HeaderZeroPoint, fluxmag0, unit_of_header
 
@@ -370,7 +364,8 @@ SURVEYS: tuple[Survey, ...] = (
         start_radius=1.335,
         images=("frame-*.fits*",),
         name_pattern=r"frame-(?P<band>[ugriz])-(?P<run>\d{6})-(?P<camcol>\d)-(?P<field>\d{4})" + ENDING,
-        zero_point=FixedZeroPoint(22.5),  # nanomaggies
+        # Nanomaggies; u and z of SDSS are not quite AB: u_AB = u - 0.04, z_AB = z + 0.02 (SDSS, "Measures of flux").
+        zero_point=FixedZeroPoint(22.5, {"u": 22.46, "z": 22.52}),
         web=SdssService(),
     ),
 )

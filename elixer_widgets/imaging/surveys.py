@@ -208,11 +208,11 @@ class Library:
 
     def _missing(self, have: Sequence[Cutout], ra: float, dec: float, size: float, notes: list[str]) -> list[Cutout]:
         """Cutouts from the web in bands that there is none of yet: the first survey that has one."""
-        services = [survey for survey in self.surveys if survey.web is not None]
+        bands = {cutout.band for cutout in have}
+        services = [survey for survey in self.surveys if survey.web is not None and not bands.issuperset(survey.bands)]
         addresses = [address for survey in services if survey.web is not None for address in survey.web.addresses]
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
             list(pool.map(self.client.reachable, addresses))  # all at once, so that no network is noticed at once
-        bands = {cutout.band for cutout in have}
         found: list[Cutout] = []
         for survey in services:
             wanted = [band for band in survey.bands if band not in bands]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -193,6 +194,12 @@ def merge_bands(tables: list[CatalogTable]) -> CatalogTable:
     return merged
 
 
+class SupportsRows(Protocol):
+    """An array of shape (n, m), or what gives its rows one by one."""
+
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class RedshiftTable(SkyTable):
     """Redshifts by position: arrays of shape (n,); `low`, `high` NaN for spectroscopic ones.
@@ -205,7 +212,7 @@ class RedshiftTable(SkyTable):
     low: np.ndarray = field(default_factory=lambda: np.zeros(0))
     high: np.ndarray = field(default_factory=lambda: np.zeros(0))
     grid: np.ndarray | None = None
-    pdf: np.ndarray | None = None
+    pdf: SupportsRows | None = None
     spec: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def is_spectroscopic(self, row: int) -> bool:
