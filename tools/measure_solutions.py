@@ -396,7 +396,8 @@ fits where the blind search finds nothing: near S/N 3 these have no gain from no
 CALIBRATION = """
 Spectra of one object each, S/N of the main line 5 to 40. Lyα emitters have no other line; galaxies have the lines of a
 real galaxy of the RESOLVE survey, drawn with replacement from the 58 with [O II] and Hβ measured to 10 % and [O II]
-below six times Hβ (its [O II] lies at the edge of its spectra and is at times corrupt). All identities possible at a wavelength are equally frequent,
+below six times Hβ (its [O II] lies at the edge of its spectra and is at times corrupt). All identities possible at a
+wavelength are equally frequent,
 so that the likelihoods alone should give the right shares. The galaxies have no part in the samples of ratios behind
 the likelihood; but a first comparison showed it too sure that a lone [O II] is none, and metal-rich and red galaxies
 were then added to the samples from published work: the table is a check, no blind test.
