@@ -29,6 +29,8 @@ from elixer_widgets.imaging.tables import unit_vectors
 # A few files are read sooner than a cache is kept tidy.
 KEPT_FROM = 20
 
+INDICES = 100  # kept at most; those used longest ago go first
+
 FORMAT = 1  # of the kept files; raise it when their content changes
 
 _POINTS = 8  # on each edge of an image: between them, edges are taken for great circles, which they are in a TAN image
@@ -143,7 +145,7 @@ class Footprints:
                 continue
             band, key = own[name]
             vectors = unit_vectors(*np.reshape(edge, (-1, 2)).T) if edge else np.zeros((0, 3))
-            self.tiles.append(Tile(str(root / name), band, key, survey.hdu, vectors))
+            self.tiles.append(Tile(os.path.join(root, name), band, key, survey.hdu, vectors))
         self._centers = np.array([tile.center for tile in self.tiles]).reshape(-1, 3)
         self._chords = 2.0 * np.sin(np.array([tile.reach for tile in self.tiles]) / 2.0) + 1e-9
 
@@ -175,7 +177,7 @@ class Footprints:
         new: list[str] = []
         for name in names:
             try:
-                status = os.stat(self.root / name)
+                status = os.stat(os.path.join(self.root, name))
             except OSError as error:
                 found[name] = f"{self.root / name}: {error.strerror}; check the link or the rights"
                 continue
@@ -209,6 +211,7 @@ class Footprints:
     def _kept(self) -> dict[str, list]:
         try:
             content = json.loads(self._file.read_text(encoding="utf-8"))
+            os.utime(self._file)
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -216,5 +219,8 @@ class Footprints:
     def _keep(self, records: Mapping[str, list]) -> None:
         try:
             write_whole(self._file, json.dumps(records).encode())
+            kept = sorted(self._file.parent.glob("*.json"), key=os.path.getmtime)
+            for path in kept[:-INDICES]:
+                path.unlink(missing_ok=True)
         except OSError:
             return  # without a place to keep it, the index is made anew next time

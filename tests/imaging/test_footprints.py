@@ -143,6 +143,18 @@ def test_a_spoilt_index_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert open_library(root).covering(13.0, 52.0) == (KPNO,)
 
 
+def test_old_indices_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELIXER_WIDGETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(footprints, "INDICES", 2)
+    kept = tmp_path / "cache" / "footprints"
+    kept.mkdir(parents=True)
+    for age, name in ((300, "a"), (200, "b"), (100, "c")):
+        (kept / f"{name}.json").write_text("{}")
+        os.utime(kept / f"{name}.json", (1e9 - age, 1e9 - age))
+    open_library(many(tmp_path / "imaging")).covering(13.0, 52.0)
+    assert len(list(kept.iterdir())) == 2 and (kept / "c.json").is_file()
+
+
 def test_without_a_place_for_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ELIXER_WIDGETS_CACHE", str(tmp_path / "file"))
