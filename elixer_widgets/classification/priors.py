@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from elixer_widgets.classification.calibration import Calibration
+from elixer_widgets.classification.identities import Shifts
 from elixer_widgets.classification.universe import (
     equivalent_width_scale,
     luminosity,
@@ -87,77 +89,115 @@ _AGN_FLUX = (2.5e-16, 1.2)
 _NEBULAR_TO_OII = {"OIII": 0.9, "Hb": 0.4, "Hg": 0.18}
 """Flux over [O II] of the galaxies that make the [O II] luminosity function; typical of their metallicity."""
 
-_FRACTION = {"other": 0.005, "star": 0.02, "artifact": 0.03, "noise": 0.1}
-"""Share in detections relative to all galaxies of the same flux and wavelength; our estimate for S/N near 6."""
+_STAR_FLUX = (4e-16, 1.3)
+_STAR_RATE = 0.006
+"""False lines in stars, as `_AGN_RATE`: peaks of a few Å equivalent width between their absorption lines; our
+estimate."""
+
+SIZES: dict[str, tuple[float, float]] = {
+    "OII": (2.5, 0.5), "OIII": (0.9, 0.6), "Hb": (1.2, 0.6), "Hg": (1.5, 0.6), "Lya": (0.9, 0.5),
+}  # fmt: skip
+"""Half-light radius of galaxies: median in kpc and the spread of its logarithm. Late types of 1e9 solar masses at
+z = 0.25 have 2.7 kpc with a scatter of 0.4 (van der Wel et al. 2014, ApJ 788, 28, from memory), the dwarfs that are
+seen by their other lines are smaller; Lyα emitters have about 1 kpc (Malhotra et al. 2012, ApJ 750, L36)."""
 
 
-def line_density(kind: Kind, wavelength: float, redshift: float, rest: float, flux: float) -> float:
-    """Lines of one kind per square degree, Å and unit ln flux.
+def line_density(kind: Kind, wavelength: float, redshift: float, rest: float, flux: np.ndarray) -> np.ndarray:
+    """Lines of one kind per square degree, Å and unit ln flux, before any calibration.
 
     Parameters
     ----------
     kind : Kind
-        Not one of those that are shares of the others (star, artifact, noise, other).
+        Not one of those that are shares of the others (artifact, noise, other).
     wavelength : float
         Å observed.
     redshift : float
-        Of the line if it is of this kind; 0 is returned where it is not positive.
+        Of the line if it is of this kind; 0 is returned where it is not positive (not asked of a star).
     rest : float
         Rest wavelength in Å.
-    flux : float
-        erg/s/cm².
+    flux : array
+        erg/s/cm², positive.
+
+    Returns
+    -------
+    array, shape of `flux`
     """
-    if not (redshift > 0 and flux > 0):
-        return 0.0
+    if kind.shape == "star":
+        median, spread = _STAR_FLUX
+        return _STAR_RATE * np.exp(-0.5 * (np.log(flux / median) / spread) ** 2)
+    if not redshift > 0:
+        return np.zeros_like(flux)
     if (kind.identity, kind.name) in _AGN_RATE:
         median, spread = _AGN_FLUX
-        return _AGN_RATE[kind.identity, kind.name] * float(np.exp(-0.5 * (np.log(flux / median) / spread) ** 2))
-    if kind.identity == "Lya":
-        return float(number_density("LAE", wavelength, flux)) / SQUARE_DEGREES
-    if kind.identity == "OII":
-        return float(number_density("OII", wavelength, flux)) / SQUARE_DEGREES
-    ratio = _NEBULAR_TO_OII[kind.identity]
-    bright = luminosity(flux / ratio, redshift, "published")
+        return _AGN_RATE[kind.identity, kind.name] * np.exp(-0.5 * (np.log(flux / median) / spread) ** 2)
+    if kind.identity in ("Lya", "OII"):
+        name = "LAE" if kind.identity == "Lya" else "OII"
+        return number_density(name, wavelength, flux) / SQUARE_DEGREES
+    bright = luminosity(flux / _NEBULAR_TO_OII[kind.identity], redshift, "published")
     density = luminosity_function("OII", redshift).density(bright) * volume_element(redshift) / rest
-    return float(density) / SQUARE_DEGREES
+    return density / SQUARE_DEGREES
 
 
-def share(kind: Kind) -> float:
-    """Share of a kind that is no galaxy line, relative to all that are; 0 for those that are."""
-    return _FRACTION.get(kind.identity, 0.0)
+def rate(kind: Kind, calibration: Calibration) -> float:
+    """Factor of the calibration on the number of lines of one kind."""
+    if kind.shape == "star":
+        return calibration.star
+    if (kind.identity, kind.name) in _AGN_RATE:
+        return calibration.agn
+    return {"Lya": calibration.lae, "OII": calibration.oii}.get(kind.identity, calibration.nebular)
 
 
-def log_continuum_density(kind: Kind, log_continuum: np.ndarray, flux: float, redshift: float) -> np.ndarray:
-    """ln of the probability density of ln continuum, given the line's flux.
+def share(kind: Kind, calibration: Calibration) -> float:
+    """Share of a kind that is no galaxy line, relative to all that are, at S/N near 6; 0 for those that are."""
+    shares = {"other": calibration.other, "artifact": calibration.artifact, "noise": calibration.noise}
+    return shares.get(kind.identity, 0.0)
+
+
+_WIDE = [i for i, kind in enumerate(KINDS) if kind.shape != "blank" and kind.equivalent_width[1] > 0]
+_EXPONENTIAL = [i for i, kind in enumerate(KINDS) if kind.shape != "blank" and not kind.equivalent_width[1] > 0]
+_BLANK = [i for i, kind in enumerate(KINDS) if kind.shape == "blank"]
+_MEDIAN = np.array([np.log(KINDS[i].equivalent_width[0]) for i in _WIDE])[:, None, None]
+_SPREAD = np.array([KINDS[i].equivalent_width[1] for i in _WIDE])[:, None, None]
+
+
+def log_continuum_density(
+    log_continuum: np.ndarray, flux: np.ndarray, shifts: Shifts, calibration: Calibration
+) -> np.ndarray:
+    """ln of the probability density of ln continuum, given the line's flux, for every kind.
 
     Parameters
     ----------
-    kind : Kind
-    log_continuum : array
+    log_continuum : array, shape (n,)
         ln of 1e-17 erg/s/cm²/Å.
-    flux : float
+    flux : array, shape (m,)
         erg/s/cm².
-    redshift : float
-        Of the line if it is of this kind (0 for star, artifact, noise).
+    shifts : mapping
+        Redshift for every identity.
+    calibration : Calibration
+
+    Returns
+    -------
+    array, shape (kinds, m, n)
     """
-    if kind.shape == "blank":
-        # Wherever noise strikes there is mostly empty sky, at times an unrelated object (magnitudes near 27.5 and 23.5
-        # at 4500 Å, where magnitude 25 is 0.054)
-        empty = _normal(log_continuum, np.log(0.0054), 1.0)
-        object_there = _normal(log_continuum, np.log(0.21), 1.4)
-        return np.log(0.85 * empty + 0.15 * object_there)
-    log_width = np.log(flux * 1e17) - log_continuum - np.log1p(redshift)
-    median, spread = kind.equivalent_width
-    if spread > 0:
-        return np.log(_normal(log_width, np.log(median), spread) + 1e-12)
-    scale = (
-        median if median > 0 else float(equivalent_width_scale("LAE" if kind.identity == "Lya" else "OII", redshift))
-    )
-    ratio = np.exp(np.minimum(log_width - np.log(scale), 300.0))
-    # A few of either class lie far outside the exponential: AGN, mergers, measurements gone wrong
-    outlier = 0.01 * _normal(log_width, np.log(scale), 2.0)
-    return np.log(0.99 * ratio * np.exp(-np.minimum(ratio, 700.0)) + outlier)
+    out = np.empty((len(KINDS), flux.size, log_continuum.size))
+    # Wherever noise strikes there is mostly empty sky, at times an unrelated object (magnitudes near 27.5 and 23.5 at
+    # 4500 Å, where magnitude 25 is 0.054)
+    empty = _normal(log_continuum, np.log(0.0054), 1.0)
+    object_there = _normal(log_continuum, np.log(0.21), 1.4)
+    out[_BLANK] = np.log(0.85 * empty + 0.15 * object_there)
+    observed = np.log(flux * 1e17)[:, None] - log_continuum
+    z = np.array([max(shifts.get(kind.identity, 0.0), 0.0) for kind in KINDS])
+    width = observed - np.log1p(z[_WIDE])[:, None, None]
+    out[_WIDE] = np.log(_normal(width, _MEDIAN, _SPREAD) + 1e-12)
+    for i in _EXPONENTIAL:
+        scale = float(equivalent_width_scale("LAE" if KINDS[i].identity == "Lya" else "OII", z[i]))
+        x = observed - np.log1p(z[i]) - np.log(scale)
+        ratio = np.exp(np.minimum(x, 6.5))
+        # A few of either class lie far outside the exponential: AGN, mergers, measurements gone wrong
+        outlier = calibration.width_outliers * _normal(x, 0.0, calibration.width_outliers_log_sigma)
+        out[i] = np.log((1.0 - calibration.width_outliers) * ratio * np.exp(-ratio) + outlier)
+    return out
 
 
-def _normal(x: np.ndarray, mean: float, spread: float) -> np.ndarray:
+def _normal(x: np.ndarray, mean: float | np.ndarray, spread: float | np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * ((x - mean) / spread) ** 2) / (spread * np.sqrt(2.0 * np.pi))

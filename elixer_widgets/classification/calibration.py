@@ -1,0 +1,63 @@
+"""The free parameters of the model: shares, outliers and how far each piece of evidence is trusted.
+
+`ASSUMED` are plain estimates. A fit on a simulated survey replaces some of them; `provenance` then says on what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Parameters of the posterior.
+
+    Attributes
+    ----------
+    noise, noise_fall : float
+        False lines for one true line at S/N 5.7, and how steeply they thin out, per unit of S/N in ln.
+    artifact, artifact_rise : float
+        Artifacts for one true line at S/N 6, and the power of S/N with which that grows.
+    star, other : float
+        Factors on the rate of false lines in stars and on the share of lines that are none of the listed ones.
+    lae, oii, nebular, agn : float
+        Factors on the number densities of Lyα emitters, [O II] galaxies, other lines of galaxies, active nuclei.
+    flux_error : float
+        Relative error of the flux beyond its formal one (calibration, losses, the profile's shape).
+    width_outliers, width_outliers_log_sigma : float
+        Share of lines whose equivalent width is far off the exponential, and how far in ln.
+    velocity_outliers : float
+        Share of lines whose velocity width the kinds do not describe.
+    exponents : mapping
+        Name of a piece of evidence to the power that its likelihood is taken to; 1 where it is not named.
+    doubt : float
+        Probability that none of the model holds; it is spread evenly over the identities and bounds every answer.
+    provenance : str
+        What the parameters were fitted to; empty where they are estimates.
+    """
+
+    noise: float = 0.1
+    noise_fall: float = 2.2
+    artifact: float = 0.03
+    artifact_rise: float = 0.5
+    star: float = 1.0
+    other: float = 0.005
+    lae: float = 1.0
+    oii: float = 1.0
+    nebular: float = 1.0
+    agn: float = 1.0
+    flux_error: float = 0.1
+    width_outliers: float = 0.01
+    width_outliers_log_sigma: float = 2.0
+    velocity_outliers: float = 0.002
+    exponents: Mapping[str, float] = field(default_factory=dict)
+    doubt: float = 1e-4
+    provenance: str = ""
+
+
+ASSUMED = Calibration()
+"""Before any fit."""
+
+FITTED = ASSUMED
+"""In use."""

@@ -1,0 +1,142 @@
+"""Each piece of evidence in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from elixer_widgets.classification.continuum import GRID, CombinedContinuum
+from elixer_widgets.classification.factors_line import lsf, resolved_fwhm
+from elixer_widgets.classification.identities import LABELS, Shifts
+from elixer_widgets.classification.priors import KINDS
+from elixer_widgets.classification.sizes import Extent, drawn_radius
+from elixer_widgets.classification.solutions import Solution
+from elixer_widgets.classification.universe import equivalent_width_scale
+from elixer_widgets.detection import NAN
+from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.lines import IDENTITY_LINES
+
+UNUSUAL = 1.5
+"""σ from which an equivalent width is called unusual."""
+BROAD = 1200.0
+"""km/s, FWHM."""
+
+
+def prior(line: LineFit, log_prior: np.ndarray) -> str:
+    """How common Lyα is beside [O II]."""
+    lya, oii = (
+        sum(float(np.exp(each)) for each, kind in zip(log_prior, KINDS, strict=True) if kind.identity == name)
+        for name in ("Lya", "OII")
+    )
+    place = f"at {line.center:.0f} Å and {line.flux:.1e} erg/s/cm²" if np.isfinite(line.flux) else "here"
+    if oii < 1e-6:
+        return f"{place} [O II] is impossible"
+    ratio = lya / oii
+    return f"{place} there {'are' if ratio >= 1 else 'is'} {ratio:.2g} Lyα to one [O II]"
+
+
+def _tail(line: LineFit, continuum: CombinedContinuum, kind: str, z: float) -> float:
+    """Chance that an equivalent width of the published distribution is larger, averaged over what the continuum may
+    be."""
+    inside = continuum.log_likelihood > -15.0
+    weight = np.exp(continuum.log_likelihood[inside])
+    width = np.exp(np.log(abs(line.flux) * 1e17) - GRID[inside] - np.log1p(z))
+    larger = np.exp(-np.minimum(width / float(equivalent_width_scale(kind, z)), 700.0))
+    return float(np.sum(weight * larger) / np.sum(weight))
+
+
+def equivalent_width(line: LineFit, continuum: CombinedContinuum, shifts: Shifts) -> str:
+    """The rest equivalent widths, and where they are unusual."""
+    estimate = continuum.estimate
+    if not (np.isfinite(estimate.value) and estimate.value > 0 and line.flux != 0 and np.isfinite(line.flux)):
+        return "no continuum estimate"
+    width = line.flux * 1e17 / estimate.value
+    sign = "> " if estimate.is_limit else ""
+    words = f"rest EW {sign}{width / (1.0 + shifts['Lya']):.0f} Å if Lyα" if shifts["Lya"] > 0 else ""
+    if not words:
+        return f"observed EW {sign}{width:.0f} Å"
+    if shifts["OII"] > 0:
+        words += f", {sign}{width / (1.0 + shifts['OII']):.0f} Å if [O II]"
+        above = float(-ndtri(max(_tail(line, continuum, "OII", shifts["OII"]), 1e-15)))
+        if above > UNUSUAL:
+            return f"{words}: {above:.0f}σ above what [O II] shows here"
+    below = float(-ndtri(max(1.0 - _tail(line, continuum, "LAE", shifts["Lya"]), 1e-15)))
+    return f"{words}: {below:.0f}σ below what Lyα shows here" if below > UNUSUAL else words
+
+
+def companions(solutions: Sequence[Solution]) -> str:
+    """The strongest case made by companions, for or against."""
+    listed = [each for each in solutions if each.identity in IDENTITY_LINES]
+    if not listed:
+        return "no companion lines to be expected in the spectrum"
+    for solution in sorted(listed, key=lambda each: -each.log_likelihood):
+        found = [each.label for each in solution.companions if each.status == "found"]
+        if found and solution.log_likelihood > 0.0:
+            return f"{', '.join(found[:3])} found where {LABELS[solution.identity]} has them"
+    oii = next((each for each in listed if each.identity == "OII"), None)
+    if oii is not None:
+        missing = [each.label for each in oii.companions if each.status == "missing"]
+        if missing:
+            return f"{', '.join(missing[:3])} missing for [O II]"
+        if not any(each.in_range for each in oii.companions):
+            return "no companion of [O II] within the spectrum"
+    return "companions tell nothing: too weak to be seen, or outside the spectrum"
+
+
+def width(line: LineFit, lsf_sigma: float) -> str:
+    """The line's width with the instrument's taken off."""
+    if not np.isfinite(line.sigma):
+        return "line width not measured"
+    if line.sigma < 1.15 * lsf(lsf_sigma):
+        return f"line not resolved (FWHM {line.fwhm:.1f} Å)"
+    intrinsic = resolved_fwhm(line, lsf_sigma)
+    return f"line width {intrinsic:.0f} km/s FWHM" + (": broad" if intrinsic > BROAD else "")
+
+
+def absorption(count: int) -> str:
+    """How many absorption lines of a star there are."""
+    if count == 0:
+        return "none of a star's absorption lines"
+    return f"{count} absorption line{'s' if count > 1 else ''} where a star has {'them' if count > 1 else 'one'}"
+
+
+def fibers(factor: np.ndarray, fault: str) -> str:
+    """Whether the fibers look like a source or a fault."""
+    if factor.max() > 1.0:
+        return f"{fault}: unlike the image of a source"
+    if factor.min() < -1.0:
+        return "spread over the fibers like the image of a source"
+    return "the spread over the fibers tells nothing"
+
+
+def size(found: Sequence[Extent]) -> str:
+    """The size beside that of a point."""
+    extent = found[0]
+    point = float(drawn_radius(np.zeros(1), extent.seeing)[0])
+    sigma = np.log(extent.radius / point) / extent.log_err
+    where = " ".join(each for each in (extent.survey, extent.band) if each)
+    if sigma < 2.0:
+        return f"the source is not resolved in {where or 'the image'}"
+    return f"the source is {extent.radius / point:.1f} times as large as a point in {where or 'the image'}"
+
+
+def counterpart(matches: Sequence[Match]) -> str:
+    """The catalogue redshift; empty if there is none."""
+    selected = next((each for each in matches if each.selected), None)
+    if selected is None:
+        return ""
+    if np.isfinite(selected.object.spec_z):
+        return f"counterpart has spectroscopic z {selected.object.spec_z:.3f}"
+    if np.isfinite(selected.object.photo_z):
+        return f"counterpart has photometric z {selected.object.photo_z:.2f}"
+    return ""
+
+
+def neighbours(identity: str, distance: float = NAN) -> str:
+    """Which identity the galaxies around speak for."""
+    if not identity:
+        return "no galaxy around has the redshift of an identity"
+    return f'a galaxy {distance:.0f}" away has the redshift of {LABELS[identity]}'
