@@ -18,7 +18,7 @@ from elixer_widgets.simulation.survey import InMemory, Truth
 
 EQUIVALENT_WIDTH_CUT = 20.0  # Å, rest frame
 
-_PICTURED = ("cutouts", "growths", "sources", "matches", "sizes", "extents")
+_PICTURED = ("cutouts", "growths", "sources", "matches", "neighbours")
 """Fields of Measurements that come from images and catalogues."""
 
 
