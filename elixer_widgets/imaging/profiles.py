@@ -35,8 +35,9 @@ TYPICAL_SIZE = (0.3, 0.8)
 
 SEEING_GUESSES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 """arcsec; compared where the seeing is not known."""
-SEEING_ERROR = 0.05
-"""Relative error of a seeing that is given: three are compared, this far apart."""
+SEEING_RATIOS = ((0.5, 0.02), (0.65, 0.04), (0.8, 0.08), (0.95, 0.2), (1.0, 0.4), (1.05, 0.2), (1.2, 0.06))
+"""Seeing compared over a seeing that is given, with prior shares: that of a survey is a nominal one, and now and then
+far off. A seeing worse than that looks like a larger source."""
 
 RINGS = (0.0, 0.45, 0.7, 0.95, 1.2, 1.5, 1.8, 2.2, 2.6, 3.0)
 """arcsec; limits of the rings compared."""
@@ -135,10 +136,11 @@ def _ring_shares(seeings: tuple[float, ...], pixel: float, edges: tuple[float, .
     return np.array(out) / areas
 
 
-def _seeings(fwhm: float) -> tuple[float, ...]:
+def _seeings(fwhm: float) -> tuple[tuple[float, ...], np.ndarray]:
+    """The seeings compared, arcsec, and their prior shares."""
     if np.isfinite(fwhm) and fwhm > 0:
-        return tuple(round(fwhm * (1.0 + shift), 4) for shift in (-SEEING_ERROR, 0.0, SEEING_ERROR))
-    return SEEING_GUESSES
+        return tuple(round(fwhm * ratio, 4) for ratio, _ in SEEING_RATIOS), np.array([x for _, x in SEEING_RATIOS])
+    return SEEING_GUESSES, np.full(len(SEEING_GUESSES), 1.0 / len(SEEING_GUESSES))
 
 
 def _prior() -> np.ndarray:
@@ -192,9 +194,10 @@ def total_light(
     rows, columns = np.indices(values[box].shape)
     distance = np.hypot(columns + box[1].start - place[0], rows + box[0].start - place[1]).ravel() * pixel
     opposite = _turned(np.where(good, values, 0.0), place, box).ravel()
-    seeings = _seeings(fwhm)
+    seeings, likely = _seeings(fwhm)
     profiles = _ring_shares(seeings, pixel, edges).reshape(-1, len(edges) - 1)
-    prior = np.log(np.multiply.outer([share for _, share in WINGS], np.tile(_prior(), len(seeings)))).ravel()
+    wings = np.array([share for _, share in WINGS])
+    prior = np.log(np.multiply.outer(wings, np.multiply.outer(likely, _prior()))).ravel()
     middles = np.array([0.5 * (low + high) for low, high in pairwise(edges)])
     shape, typical = values[box].shape, fwhm if np.isfinite(fwhm) and fwhm > 0 else float(np.median(SEEING_GUESSES))
     kept = usable

@@ -118,3 +118,10 @@ def test_too_little_to_compare() -> None:
     assert np.isnan(outside.counts)
     coarse = total_light(np.ones((20, 20)), np.ones((20, 20)), ~good, (10, 10), 3.0, 0.8)
     assert np.isnan(coarse.counts)
+
+
+def test_a_nominal_seeing_far_from_the_true_one() -> None:
+    growth = grow_aperture(seen(disc(45, 45, 22.0, 0.0, 0.9), 1.67), RA, DEC)
+    assert growth.mag == pytest.approx(22.0, abs=0.05)
+    growth = grow_aperture(seen(disc(45, 45, 22.0, 0.0, 1.3), 0.8), RA, DEC)
+    assert growth.mag == pytest.approx(22.0, abs=0.05)
