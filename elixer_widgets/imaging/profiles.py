@@ -67,8 +67,8 @@ the profile follows the noise of the source that it is fitted to."""
 PROFILE_ERROR = 0.008
 """Relative error of the whole light that is left when noise is not: no source is exactly one of these profiles."""
 
-_GRID = np.concatenate([np.arange(0.0, 4.0, 0.05), np.geomspace(4.0, 40.0, 60)])
-"""arcsec; radii at which curves of growth are kept."""
+_FREQUENCY = 0.01 * (np.arange(2500) + 0.5)
+"""In units of the inverse seeing; beyond, the seeing leaves nothing."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,35 @@ class TotalLight:
     foreign: float = 0.0
 
 
-@lru_cache(maxsize=256)
-def curve_of_growth(fwhm: float, half_light: float, pixel: float, beta: float = MOFFAT_BETA) -> np.ndarray:
-    """Share of the light within each radius of a fixed grid, for an exponential disc seen through the air.
+@lru_cache(maxsize=8)
+def _seeing_transform(beta: float) -> np.ndarray:
+    """Hankel transform of a Moffat profile of unit width on `_FREQUENCY`."""
+    x = _FREQUENCY / (4.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+    order = beta - 1.0
+    return np.nan_to_num(2.0 * x**order * special.kv(order, 2.0 * x) / special.gamma(order))
+
+
+def light_within(
+    radii: np.ndarray, fwhm: float, half_light: np.ndarray, pixel: float, beta: float = MOFFAT_BETA
+) -> np.ndarray:
+    """Share of the light within radii, for exponential discs seen through the air.
 
     Parameters
     ----------
+    radii : array, shape (r,)
+        arcsec.
     fwhm : float
         Of the seeing, arcsec.
-    half_light : float
-        Half-light radius of the disc, arcsec; 0 is a point.
+    half_light : array, shape (d,)
+        Half-light radii of the discs, arcsec; 0 is a point.
     pixel : float
         Side of a pixel, arcsec.
     beta : float
         Index of the Moffat profile.
+
+    Returns
+    -------
+    array, shape (d, r)
 
     Notes
     -----
@@ -110,30 +125,20 @@ def curve_of_growth(fwhm: float, half_light: float, pixel: float, beta: float = 
     a Gaussian of its second moment (Hankel transforms: Trujillo et al. 2001, MNRAS 328, 977, section 2, for the
     Moffat; Freeman 1970, ApJ 160, 811, appendix, for the disc).
     """
-    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
-    step = 0.01
-    k = step * (np.arange(6000) + 0.5) / max(fwhm, 0.05)
-    order = beta - 1.0
-    transform = 2.0 * (k * alpha / 2.0) ** order * special.kv(order, k * alpha) / special.gamma(order)
-    transform = transform * (1.0 + (k * half_light / SCALE_LENGTH) ** 2) ** -1.5
-    transform = np.nan_to_num(transform * np.exp(-(k**2) * pixel**2 / 24.0))
-    inner = special.j1(np.outer(_GRID, k)) * _GRID[:, None]
-    return inner @ transform * (k[1] - k[0])
+    scaled = np.asarray(radii, float) / fwhm
+    scale = np.asarray(half_light, float)[:, None] / (SCALE_LENGTH * fwhm)
+    transform = _seeing_transform(beta) * np.exp(-(_FREQUENCY**2) * (pixel / fwhm) ** 2 / 24.0)
+    discs = transform * (1.0 + (_FREQUENCY * scale) ** 2) ** -1.5
+    step = _FREQUENCY[1] - _FREQUENCY[0]
+    return discs @ (special.j1(np.outer(_FREQUENCY, scaled)) * scaled) * step
 
 
 @lru_cache(maxsize=64)
 def _ring_shares(seeings: tuple[float, ...], pixel: float, edges: tuple[float, ...]) -> np.ndarray:
     """Mean surface brightness (per arcsec², light 1) in rings between `edges`, shape (wings, seeings, sizes, rings)."""
-    limits = np.array(edges)
-    areas = np.pi * np.diff(limits**2)
-    out = [
-        [
-            [np.diff(np.interp(limits, _GRID, curve_of_growth(fwhm, size, pixel, beta))) for size in HALF_LIGHT_RADII]
-            for fwhm in seeings
-        ]
-        for beta, _ in WINGS
-    ]
-    return np.array(out) / areas
+    limits, sizes = np.array(edges), np.array(HALF_LIGHT_RADII)
+    within = [[light_within(limits, fwhm, sizes, pixel, beta) for fwhm in seeings] for beta, _ in WINGS]
+    return np.diff(np.array(within), axis=-1) / (np.pi * np.diff(limits**2))
 
 
 def _seeings(fwhm: float) -> tuple[tuple[float, ...], np.ndarray]:

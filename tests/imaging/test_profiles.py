@@ -7,7 +7,7 @@ import pytest
 
 from elixer_widgets.detection import Cutout
 from elixer_widgets.imaging.apertures import grow_aperture, measure_aperture
-from elixer_widgets.imaging.profiles import _GRID, MOFFAT_BETA, TotalLight, curve_of_growth, total_light
+from elixer_widgets.imaging.profiles import MOFFAT_BETA, TotalLight, light_within, total_light
 from tests.imaging.sky import DEC, RA, cutout
 
 SCALE, NOISE = 0.2, 0.036
@@ -43,13 +43,13 @@ def seen(data: np.ndarray, fwhm: float, seed: int = 0) -> Cutout:
 def test_curve_of_growth_of_a_point(fwhm: float) -> None:
     """The light of a Moffat profile within R is 1 - (1 + R²/α²)^(1-β)."""
     alpha = fwhm / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1)
-    near = _GRID < 6.0
-    expected = 1 - (1 + (_GRID[near] / alpha) ** 2) ** (1 - MOFFAT_BETA)
-    assert curve_of_growth(fwhm, 0.0, 0.01)[near] == pytest.approx(expected, abs=2e-3)
+    radii = np.linspace(0.0, 6.0, 61)
+    expected = 1 - (1 + (radii / alpha) ** 2) ** (1 - MOFFAT_BETA)
+    assert light_within(radii, fwhm, np.zeros(1), 0.01)[0] == pytest.approx(expected, abs=2e-3)
 
 
 def test_half_of_a_disc_lies_within_its_half_light_radius() -> None:
-    assert np.interp(0.8, _GRID, curve_of_growth(0.05, 0.8, 0.01)) == pytest.approx(0.5, abs=0.01)
+    assert light_within(np.array([0.8]), 0.05, np.array([0.8]), 0.01)[0, 0] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("fwhm", [0.6, 0.9, 1.3])
