@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elixer_widgets.classification.posterior import IDENTITIES
+from elixer_widgets.classification.identities import IDENTITIES
 from elixer_widgets.classification.solutions import MIN_REDSHIFT, Solution
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.spectra.fitting import LineFit
@@ -26,6 +26,62 @@ class Choice:
     line: Line | None
     redshift: float
     by: str
+
+
+THRESHOLDS = (0.5, 0.4, 0.3)
+"""P(Lyα) from which the catalogue's three redshifts take the line for Lyα."""
+
+
+@dataclass(frozen=True)
+class BestRedshift:
+    """What is adopted at one threshold on P(Lyα): `redshift` NaN and `quality` 0 where it is no line of a galaxy."""
+
+    threshold: float
+    identity: str
+    redshift: float
+    quality: float
+
+
+def best_redshifts(
+    probabilities: Mapping[str, float],
+    shifts: Mapping[str, float],
+    solutions: Sequence[Solution] = (),
+    choice: Choice | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> tuple[BestRedshift, ...]:
+    """The redshift and its quality for each threshold on P(Lyα).
+
+    Parameters
+    ----------
+    probabilities : mapping
+        Identity to probability.
+    shifts : mapping
+        Redshift of the line for every emission-line identity.
+    solutions : sequence of Solution
+        For the redshift of a line that is none of the identities.
+    choice : Choice, optional
+        A person's: it is then the answer at every threshold.
+    thresholds : sequence of float
+
+    Returns
+    -------
+    tuple of BestRedshift
+        Lyα from its threshold on, else the most probable of the others. The quality Q(z) is the probability of the
+        identity that the redshift rests on, so that of many redshifts with Q = 0.8 eight in ten are right as far as
+        the probabilities are calibrated; the published Q is a rule of thumb on the same scale.
+    """
+    out = []
+    for threshold in thresholds:
+        if choice is not None and choice.by == "person":
+            taken = choice
+        else:
+            lya = probabilities["Lya"] >= threshold and shifts["Lya"] > 0
+            others = {name: value for name, value in probabilities.items() if name != "Lya"}
+            taken = _taken("Lya" if lya else max(others, key=lambda name: others[name]), shifts, solutions, "automatic")
+        known = bool(np.isfinite(taken.redshift))
+        quality = float(probabilities[taken.identity]) if known else 0.0
+        out.append(BestRedshift(threshold, taken.identity, taken.redshift, quality))
+    return tuple(out)
 
 
 def choose(
@@ -62,6 +118,11 @@ def choose(
         return _at_redshift(line, shifts, identity, float(redshift))
     by = "automatic" if identity is None else "person"
     chosen = max(probabilities, key=lambda name: probabilities[name]) if identity is None else identity
+    return _taken(chosen, shifts, solutions, by)
+
+
+def _taken(chosen: str, shifts: Mapping[str, float], solutions: Sequence[Solution], by: str) -> Choice:
+    """An identity with its line and redshift."""
     if chosen in IDENTITY_LINES:
         z = shifts[chosen]
         return Choice(chosen, IDENTITY_LINES[chosen], max(z, 0.0) if z > MIN_REDSHIFT else z, by)

@@ -59,7 +59,7 @@ def quality(line: LineFit, calibration: Calibration) -> np.ndarray:
     misfit = 0.0
     if np.isfinite(line.chi2):
         # At high S/N no line is a Gaussian to within its errors
-        misfit = -min(max(line.chi2 - 1.5 - 0.03 * snr, 0.0) ** 2, 4.0)
+        misfit = -calibration.misfit * min(max(line.chi2 - 1.5 - 0.03 * snr, 0.0) ** 2, 4.0)
     out = np.where(_ARTIFACT | _NOISE | _STAR, 0.0, misfit)
     out[_NOISE] = min(-calibration.noise_fall * (snr - NOISE_EVEN), 6.0)
     out[_ARTIFACT] = calibration.artifact_rise * np.log(max(snr, 3.0) / ARTIFACT_EVEN)

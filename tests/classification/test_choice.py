@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elixer_widgets.classification.choice import choose
+from elixer_widgets.classification.choice import Choice, best_redshifts, choose
 from elixer_widgets.classification.posterior import IDENTITIES, redshifts
 from elixer_widgets.detection import DataError
 from elixer_widgets.spectra.fitting import LineFit
@@ -62,3 +62,25 @@ def test_errors_say_what_to_do() -> None:
         choose(LINE, SHIFTS, CHANCES, (), None, float("nan"))
     with pytest.raises(DataError, match="alone"):
         choose(LINE, SHIFTS, CHANCES, (), "Lya", 0.207)
+
+
+def test_redshifts_at_three_thresholds() -> None:
+    """P(Lyα) = 0.35 beside [O II] 0.5 is Lyα only at the lowest threshold."""
+    chances = {**dict.fromkeys(IDENTITIES, 0.15 / 11), "Lya": 0.35, "OII": 0.5}
+    best = best_redshifts(chances, SHIFTS)
+    assert [each.threshold for each in best] == [0.5, 0.4, 0.3]
+    assert [each.identity for each in best] == ["OII", "OII", "Lya"]
+    assert [each.quality for each in best] == [0.5, 0.5, 0.35]
+    assert best[0].redshift == pytest.approx(0.2071, abs=1e-3)
+    assert best[2].redshift == pytest.approx(2.7027, abs=1e-3)
+
+
+def test_no_redshift_of_noise() -> None:
+    best = best_redshifts({**dict.fromkeys(IDENTITIES, 0.02), "noise": 0.76}, SHIFTS)
+    assert all(np.isnan(each.redshift) and each.quality == 0.0 for each in best)
+
+
+def test_a_persons_redshift_at_every_threshold() -> None:
+    said = Choice("CIV", LINES["CIV"], 1.9, "person")
+    best = best_redshifts(CHANCES, SHIFTS, choice=said)
+    assert {(each.identity, each.redshift, each.quality) for each in best} == {("CIV", 1.9, CHANCES["CIV"])}
