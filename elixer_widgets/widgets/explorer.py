@@ -30,6 +30,13 @@ from elixer_widgets.widgets.verdict import Verdict
 
 _STATIC = Path(__file__).parent / "static"
 
+
+def _style() -> str:
+    """page.css, which sets the colours, followed by the style of every panel that brings its own."""
+    others = sorted(path for path in _STATIC.glob("*.css") if path.name != "page.css")
+    return "\n".join(path.read_text(encoding="utf-8") for path in (_STATIC / "page.css", *others))
+
+
 IDENTITY_KEYS = {"l": "Lya", "o": "OII", "3": "OIII", "b": "Hb", "4": "CIV", "c": "CIII", "m": "MgII"}
 """Keys that adopt an identity; `a` goes back to automatic, `n` and `p` turn the page."""
 
@@ -50,15 +57,16 @@ def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
 
 
 class PageFrame(anywidget.AnyWidget):
-    """What belongs to the page as a whole: its style, its keys, its title and its address."""
+    """What belongs to the page as a whole: its style, its keys, its theme, its title and its address."""
 
     _esm = _STATIC / "page.js"
-    _css = _STATIC / "page.css"
+    _css = _style()
     shortcuts = Dict(help="key to action").tag(sync=True)
     title = Unicode("ELiXer Widgets").tag(sync=True)
     busy = Bool(False, help="a measurement is under way").tag(sync=True)
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
+    theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
 
 
 class Explorer(W.VBox):

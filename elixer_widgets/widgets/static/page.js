@@ -21,6 +21,9 @@ function render({ model, el }) {
     root.addEventListener("keydown", leave, true); // boxes keep their keys from rising
     root.addEventListener("change", chosen);
     busy();
+    theme();
+    preference.addEventListener("change", theme);
+    themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
     // classes rather than :has(), which would be looked at again with every change of the page
     if (alone) {
@@ -47,6 +50,17 @@ function render({ model, el }) {
     }
   };
   const busy = () => root?.classList.toggle("ew-busy", model.get("busy"));
+  // a choice made here; else what JupyterLab shows; else what the computer prefers
+  const preference = window.matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => {
+    const wanted = model.get("theme");
+    const inLab = alone ? undefined : document.body.dataset.jpThemeLight;
+    const automatic = inLab === undefined ? preference.matches : inLab === "false";
+    const dark = wanted === "dark" || (wanted !== "light" && automatic);
+    root?.classList.toggle("ew-dark", dark);
+    if (alone) document.documentElement.classList.toggle("ew-alone-dark", dark);
+  };
+  const themes = new MutationObserver(theme);
   const chosen = (event) => {
     if (event.target.tagName === "SELECT") root.focus({ preventScroll: true });
   };
@@ -73,10 +87,14 @@ function render({ model, el }) {
     address();
   }
   model.on("change:busy", busy);
+  model.on("change:theme", theme);
   find();
   return () => {
     ended = true;
     sizes.disconnect();
+    themes.disconnect();
+    preference.removeEventListener("change", theme);
+    model.off("change:theme", theme);
     root?.removeEventListener("keydown", key);
     root?.removeEventListener("keydown", leave, true);
     root?.removeEventListener("change", chosen);
