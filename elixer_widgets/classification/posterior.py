@@ -9,7 +9,7 @@ formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,6 +112,8 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
         # Nothing was found: it is noise, as far as anything can be said
         nothing = np.array([0.0 if kind.identity == "noise" else -8.0 for kind in KINDS])
         return [Factor("line quality", nothing, "no line was found")]
+    if not clues.fibers:
+        calibration = replace(calibration, artifact=calibration.artifact_bare)
     shifts = redshifts(line.center)
     prior, width = factors_object.population(line, clues.continuum, shifts, calibration)
     absorption, count = factors_line.absorption(line, clues.lines, shifts)
