@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from traitlets import Bool, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bool, Float, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
+from elixer_widgets.widgets.keys import Action, Actions
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 12
 """Detections whose automatic measurements are kept, so that going back shows them at once."""
+
+FIELDS = (9.0, 60.0)
+"""arcsec; the smallest and the largest side of the images that may be asked for."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,17 @@ class Choices:
     """What a person decided about the detection on the page; every page starts with none of them.
 
     `identity` is one of `classification.posterior.IDENTITIES`, `redshift` a number, None what is automatic;
-    `aperture` a circle to measure instead of the automatic one; `excluded_fibers` the fiber_ids switched off.
+    `aperture` a circle to measure instead of the automatic one; `excluded_fibers` the fiber_ids switched off;
+    `counterpart` the catalogue object taken for the source, as `analysis.match_id` names it, or "none";
+    `without` the names of continuum estimates left out.
     """
 
     identity: str | None = None
     redshift: float | None = None
     aperture: Aperture | None = None
     excluded_fibers: tuple[str, ...] = ()
+    counterpart: str | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def automatic_line(self) -> bool:
@@ -61,7 +69,8 @@ class ExplorerState(HasTraits):
     position : int
         Place of the shown detection in `detectids`, from 0.
     choices : Choices
-        What the person decided. Set it with `choose` and `reset`.
+        What the person decided. Set it with `choose`, `reset`, `undo` and `redo`.
+    can_undo, can_redo : bool
     detection, measurements, interpretation
         What is shown; None where something failed, and then `message` says what.
     band : str
@@ -72,7 +81,22 @@ class ExplorerState(HasTraits):
         Whether `detection` is being measured, so that all else shown is still that of another.
     width : int
         Of the page as the browser shows it, in its pixels: how many letters find room depends on it.
-
+    cursor : float
+        Å under the pointer; NaN if it is on no spectrum.
+    hover_fiber, selected_match : str
+        fiber_id under the pointer; `analysis.match_id` of the catalogue object pointed out. Empty for none.
+    zoom : tuple of float
+        The wavelengths (low, high) of the zoomed spectrum; empty for the whole.
+    smoothing : float
+        Å; the σ of the Gaussian the spectrum is shown with; 0 for none.
+    stretch : str
+        How images are scaled to grey levels; empty for the usual way.
+    field : float
+        arcsec; the side of the images shown.
+    blink : bool
+        Whether bands are shown one after the other in one place.
+    actions : Actions
+        What can be done with a key, by name; panels add theirs with `register`.
     drawing : callable
         Gives a context in which panels may gather what they send to the browser, so that it draws once.
 
@@ -80,6 +104,8 @@ class ExplorerState(HasTraits):
     -----
     A page turn runs `measure` once. A change of identity or redshift runs only `interpret`. `detection` changes
     before `measurements`, and that before `interpretation`, so a panel need only observe the last one it draws.
+    What is under the pointer, selected or zoomed belongs to one detection and ends with it; smoothing, stretch,
+    field, band and blinking are ways of looking and stay.
     """
 
     release: Any = Instance("elixer_widgets.releases.base.Release")
@@ -93,6 +119,16 @@ class ExplorerState(HasTraits):
     message = Unicode("")
     busy = Bool(False)
     width = Int(1440)
+    can_undo = Bool(False)
+    can_redo = Bool(False)
+    cursor = Float(float("nan"))
+    hover_fiber = Unicode("")
+    selected_match = Unicode("")
+    zoom: Any = Tuple()
+    smoothing = Float(0.0)
+    stretch = Unicode("")
+    field = Float(FIELDS[0])
+    blink = Bool(False)
 
     def __init__(self, release: Release, detectids: Iterable[int] | None = None) -> None:
         chosen = release.detectids() if detectids is None else detectids
@@ -101,6 +137,11 @@ class ExplorerState(HasTraits):
             raise DataError(f"{release.name}: there are no detections to show; give at least one detectid")
         self._measured: OrderedDict[int, Measurements] = OrderedDict()
         self._turning = False
+        self._past: list[Choices] = []
+        self._future: list[Choices] = []
+        self._passing = False
+        self._refused = False
+        self.actions = Actions()
         self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
         super().__init__(release=release, detectids=ids)
 
@@ -133,23 +174,96 @@ class ExplorerState(HasTraits):
                 f"give a detection number such as {self.detectids[0]}"
             )
 
-    def choose(self, **changes: Any) -> None:
+    def choose(self, *, passing: bool = False, **changes: Any) -> None:
         """Change some of the choices, for example `choose(identity="OII")` or `choose(redshift=0.417)`.
 
-        A given identity drops a redshift set before, and a given redshift an identity, unless both are given.
+        Parameters
+        ----------
+        passing : bool
+            A step on the way, as while something is dragged. All steps up to the first choice that is not passing
+            are one for `undo`.
+        **changes
+            Fields of `Choices`. A given identity drops a redshift set before, and a given redshift an identity,
+            unless both are given.
         """
         if "identity" in changes and "redshift" not in changes:
             changes["redshift"] = None
         elif "redshift" in changes and "identity" not in changes:
             changes["identity"] = None
-        try:
-            self.choices = replace(self.choices, **changes)
-        except TraitError as error:
-            self.message = str(error)
+        self._set_choices(replace(self.choices, **changes), passing)
 
     def reset(self) -> None:
         """Drop all choices: everything automatic again."""
-        self.choices = Choices()
+        self._set_choices(Choices(), False)
+
+    def undo(self) -> None:
+        """Take back the last choice about the shown detection."""
+        if self._past:
+            self._future.append(self.choices)
+            self._step(self._past.pop())
+
+    def redo(self) -> None:
+        """Choose again what `undo` took back."""
+        if self._future:
+            self._past.append(self.choices)
+            self._step(self._future.pop())
+
+    def register(self, name: str, *, key: str = "", help: str, do: Callable[[], object], group: str = "") -> None:
+        """Offer an action by key, on the page, in its help and in docs/keys.md.
+
+        Parameters
+        ----------
+        name : str
+        key : str
+            One or more keys with spaces between, as browsers name them ("n ArrowRight"); see `keys.Action`.
+        help : str
+            What it does, in a sentence.
+        do : callable
+        group : str
+            The heading under which it is listed.
+
+        Raises
+        ------
+        ValueError
+            If the name or a key is taken.
+        """
+        self.actions.add(Action(name, tuple(key.split()), help, do, group))
+
+    def act(self, name: str) -> None:
+        """Do what is registered under this name; what goes wrong is said in `message`."""
+        try:
+            self.actions[name]()
+        except Exception as error:
+            log.exception("action %s failed", name)
+            self.message = f"{name} failed ({type(error).__name__}: {error}); the page is as it was, please report this"
+
+    def _set_choices(self, wanted: Choices, passing: bool) -> None:
+        before, self._refused = self.choices, False
+        try:
+            self.choices = wanted
+        except TraitError as error:
+            self.message = str(error)
+            return
+        if self._refused:  # what cannot be must not leave the page without a verdict
+            why = self.message
+            self.choices = before
+            self.message = why
+            return
+        if self.choices != before:
+            if not self._passing:
+                self._past.append(before)
+            self._future.clear()
+            self._passing = passing
+        self._passing = self._passing and passing
+        self._tell_history()
+
+    def _step(self, choices: Choices) -> None:
+        self._passing = False
+        self.choices = choices
+        self._tell_history()
+
+    def _tell_history(self) -> None:
+        self.can_undo, self.can_redo = bool(self._past), bool(self._future)
 
     # ------------------------------------------------------------------------------------- what follows from it
 
@@ -168,16 +282,36 @@ class ExplorerState(HasTraits):
             raise TraitError(f"redshift {choices.redshift} is not a number; give one such as 2.7")
         return choices
 
-    @observe("position")
-    def _turn(self, _change: Any) -> None:
+    @validate("field")
+    def _within_fields(self, proposal: Any) -> float:
+        return float(np.clip(proposal.value, *FIELDS))
+
+    @validate("smoothing")
+    def _not_negative(self, proposal: Any) -> float:
+        return max(float(proposal.value), 0.0)
+
+    def _begin_anew(self) -> None:
+        """Drop what belonged to the detection shown so far."""
         self._turning = True
         try:
             self.choices = Choices()
         finally:
             self._turning = False
+        self._past.clear()
+        self._future.clear()
+        self._passing = False
+        self._tell_history()
+        self.hover_fiber = self.selected_match = ""
+        self.zoom = ()
+        if np.isfinite(self.cursor):
+            self.cursor = float("nan")
+
+    @observe("position")
+    def _turn(self, _change: Any) -> None:
         detectid = self.detectids[self.position]
         # what is known already appears at once; what is not, piece by piece
         with self.drawing() if detectid in self._measured else nullcontext():
+            self._begin_anew()
             self.message = ""
             self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
             self._measure()
@@ -233,7 +367,13 @@ class ExplorerState(HasTraits):
         self.interpretation = self._attempt(
             "Interpreting",
             measurements.detection.detectid,
-            lambda: interpret(measurements, identity=choices.identity, redshift=choices.redshift),
+            lambda: interpret(
+                measurements,
+                identity=choices.identity,
+                redshift=choices.redshift,
+                counterpart=choices.counterpart,
+                without=choices.without,
+            ),
         )
 
     def _attempt(self, what: str, detectid: int, action: Any) -> Any:
@@ -241,6 +381,7 @@ class ExplorerState(HasTraits):
         try:
             return action()
         except DataError as error:
+            self._refused = True
             self.message = f"{what} {detectid}: {error}"
         except Exception as error:
             log.exception("%s detection %s failed", what, detectid)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elixer_widgets.analysis import Interpretation, Measurements
+from elixer_widgets.analysis import Measurements
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release, ReleaseIndex
 from tests import factories
@@ -46,8 +46,10 @@ def measure(detection: Detection, *, aperture=None, excluded_fibers=()) -> Measu
     return replace(made, growths=growths, aperture=aperture)
 
 
-def interpret(measurements: Measurements, identity=None, redshift=None) -> Interpretation:
-    """Lyα unless [O II] is asked for, by name or by a redshift below 1."""
+def interpret(measurements: Measurements, identity=None, redshift=None, *, counterpart=None, without=()):
+    """Lyα unless [O II] is asked for, by name or by a redshift below 1; a counterpart "unheard of" is refused."""
+    if counterpart == "unheard of":
+        raise DataError(f"there is no counterpart {counterpart!r}")
     by_z = None if redshift is None else ("OII" if redshift < 1 else "Lya")
     made = factories.make_interpretation(measurements.detection, identity or by_z or "Lya")
     person = identity is not None or redshift is not None

@@ -190,3 +190,130 @@ def test_a_new_aperture_does_not_veil_the_page(state, monkeypatch):
     state.observe(lambda change: seen.append(change.new), "busy")
     state.choose(aperture=Aperture(2.0))
     assert seen == []
+
+
+# ------------------------------------------------------------------------------------------------- undo and redo
+
+
+def test_undo_and_redo_walk_through_the_choices(state):
+    state.choose(identity="OII")
+    state.choose(aperture=Aperture(2.0))
+    state.choose(counterpart="none")
+    assert state.can_undo and not state.can_redo
+    state.undo()
+    assert state.choices == Choices(identity="OII", aperture=Aperture(2.0))
+    state.undo()
+    assert state.choices == Choices(identity="OII") and state.interpretation.identity == "OII"
+    assert state.measurements.aperture is None
+    state.redo()
+    assert state.measurements.aperture == Aperture(2.0)
+    state.undo()
+    state.undo()
+    assert state.choices == Choices() and state.interpretation.chosen_by == "automatic"
+    assert not state.can_undo and state.can_redo
+    state.undo()  # nothing more to take back
+    assert state.choices == Choices()
+
+
+def test_a_new_choice_ends_what_could_be_redone(state):
+    state.choose(identity="OII")
+    state.undo()
+    state.choose(identity="CIV")
+    assert not state.can_redo
+    state.redo()
+    assert state.choices == Choices(identity="CIV")
+
+
+def test_reset_can_be_undone(state):
+    state.choose(identity="OII", without=("g",))
+    state.reset()
+    state.undo()
+    assert state.choices == Choices(identity="OII", without=("g",))
+
+
+def test_a_drag_is_one_step_back(state):
+    state.choose(identity="OII")
+    for radius in (1.1, 1.2, 1.3):
+        state.choose(aperture=Aperture(radius), passing=True)
+    state.choose(aperture=Aperture(1.4))
+    state.choose(counterpart="none")
+    state.undo()
+    assert state.choices.aperture == Aperture(1.4)
+    state.undo()
+    assert state.choices == Choices(identity="OII")
+
+
+def test_a_drag_that_ends_where_it_last_was_is_over(state):
+    state.choose(aperture=Aperture(1.1), passing=True)
+    state.choose(aperture=Aperture(1.1))
+    state.choose(identity="OII")
+    state.undo()
+    assert state.choices == Choices(aperture=Aperture(1.1))
+
+
+def test_choosing_what_is_chosen_is_no_step(state):
+    state.choose(identity="OII")
+    state.choose(identity="OII")
+    state.undo()
+    assert state.choices == Choices()
+
+
+def test_the_history_ends_with_the_detection(state):
+    state.choose(identity="OII")
+    state.next()
+    assert not state.can_undo and not state.can_redo
+    state.undo()
+    assert state.choices == Choices()
+
+
+def test_a_choice_that_cannot_be_is_told_and_not_kept(state):
+    state.choose(identity="OII")
+    state.choose(counterpart="unheard of")
+    assert "no counterpart 'unheard of'" in state.message
+    assert state.choices == Choices(identity="OII") and state.interpretation.identity == "OII"
+    state.undo()
+    assert state.choices == Choices()
+
+
+def test_counterpart_and_left_out_continua_reach_the_interpretation(state, monkeypatch):
+    asked = []
+    monkeypatch.setattr(state_module, "interpret", lambda _measured, **options: asked.append(options))
+    state.choose(counterpart="SDSS 7", without=("g",))
+    assert asked[-1]["counterpart"] == "SDSS 7" and asked[-1]["without"] == ("g",)
+
+
+# --------------------------------------------------------------------------------- looking about, and actions
+
+
+def test_what_belongs_to_one_detection_ends_with_it_and_ways_of_looking_stay(state):
+    state.set_trait("cursor", 4500.0)
+    state.hover_fiber, state.selected_match, state.zoom = "a fiber", "SDSS 7", (4400.0, 4600.0)
+    state.smoothing, state.stretch, state.field, state.blink, state.band = 2.0, "zscale", 30.0, True, "r"
+    state.next()
+    assert state.cursor != state.cursor  # NaN
+    assert (state.hover_fiber, state.selected_match, state.zoom) == ("", "", ())
+    assert (state.smoothing, state.stretch, state.field, state.blink, state.band) == (2.0, "zscale", 30.0, True, "r")
+
+
+@pytest.mark.parametrize(("asked", "given"), [(3.0, 9.0), (20.0, 20.0), (400.0, 60.0)])
+def test_the_field_stays_within_reason(state, asked, given):
+    state.field = asked
+    assert state.field == given
+
+
+def test_actions_are_done_by_name_and_a_failing_one_is_told(state, caplog):
+    done = []
+    state.register("wave", key="w W", help="Wave.", do=lambda: done.append("waved"))
+    state.register("fall", help="Fall.", do=lambda: 1 / 0)
+    state.act("wave")
+    assert done == ["waved"] and state.actions["wave"].keys == ("w", "W")
+    state.act("fall")
+    assert "fall failed (ZeroDivisionError" in state.message and "ZeroDivisionError" in caplog.text
+
+
+def test_no_key_means_two_things(state):
+    state.register("wave", key="w", help="Wave.", do=lambda: None)
+    with pytest.raises(ValueError, match="'w' of 'wink' is that of 'wave'"):
+        state.register("wink", key="w", help="Wink.", do=lambda: None)
+    with pytest.raises(ValueError, match="already"):
+        state.register("wave", help="Wave.", do=lambda: None)
