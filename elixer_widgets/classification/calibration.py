@@ -85,5 +85,5 @@ FITTED = Calibration(
 (`simulation.survey.simulate_survey`, seed 1), with weak normal priors around the estimates above. Powers are not
 allowed beyond 1, that of the line width not below 0.8 and the doubt not above 0.001: the sample held but ten lines of
 active nuclei other than Lyα. The shares of noise and artifacts and the rates of stars and nuclei are those of that
-simulation, which assumes them: a survey with cleaner detections wants smaller ones (`dataclasses.replace(FITTED, noise=..., ...)`).
-docs/posterior.md has the fit judged on other detections."""
+simulation, which assumes them: a survey with cleaner detections wants smaller ones
+(`dataclasses.replace(FITTED, noise=..., ...)`). docs/posterior.md has the fit judged on other detections."""
