@@ -96,6 +96,19 @@ def believed(matches: tuple[Match, ...]) -> tuple[Match, ...]:
     return tuple(replace(each, chance=0.0, separation=0.0) if each.selected else each for each in matches)
 
 
+def around(automatic: Measurements, m: Measurements) -> tuple[Match, ...]:
+    """The galaxies of known redshift around, less those that a person says are not the source.
+
+    An object that was taken for the source automatically, and is not by the person, must not come back as its
+    neighbour.
+    """
+    kept = next((each.object for each in m.matches if each.selected), None)
+    dropped = [each.object for each in automatic.matches if each.selected and each.object is not kept]
+    return tuple(
+        each for each in m.neighbours if all((each.object.ra, each.object.dec) != (one.ra, one.dec) for one in dropped)
+    )
+
+
 # -------------------------------------------------------------------------------------------- the continuum
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from elixer_widgets.classification.choice import BestRedshift
 from elixer_widgets.classification.flags import Flag
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import Evidence
@@ -150,10 +151,15 @@ class Interpretation:
     p_lya : float
         Probability of Lyα, 0 to 1.
     posterior : mapping
-        Identity to probability, summing to 1.
+        Identity to probability, summing to 1; a person's identity or redshift is evidence in it.
+    data_posterior : mapping
+        The same of the data alone.
     evidence : tuple of Evidence
     calibrated : bool
-        Whether the probabilities were calibrated against truth.
+        Whether the probabilities were calibrated against truth; `provenance` says against what.
+    provenance : str
+    best : tuple of BestRedshift
+        The redshift adopted at each of the catalogue's thresholds on P(Lyα).
     plae_poii : PlaeRatio
         From the combined continuum.
     plae_sources : tuple of PlaeRatio
@@ -197,6 +203,9 @@ class Interpretation:
     line_label: str = ""
     evidence: tuple[Evidence, ...] = ()
     calibrated: bool = False
+    provenance: str = ""
+    data_posterior: Mapping[str, float] = field(default_factory=dict)
+    best: tuple[BestRedshift, ...] = ()
     plae_sources: tuple[PlaeRatio, ...] = ()
     continuum_sources: tuple[ContinuumEstimate, ...] = ()
     equivalent_width: float = NAN

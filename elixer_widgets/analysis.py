@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from elixer_widgets._asserted import all_sources, believed, depth_of, line_place, match_id, with_counterpart
+from elixer_widgets._asserted import all_sources, around, believed, depth_of, line_place, match_id, with_counterpart
 from elixer_widgets._results import Aperture, Interpretation, Measurements, Rival
-from elixer_widgets.classification.choice import choose
+from elixer_widgets.classification.choice import best_redshifts, choose
 from elixer_widgets.classification.conditions import raise_flags
 from elixer_widgets.classification.continuum import combine
 from elixer_widgets.classification.plae import PlaeRatio, plae_poii_many
-from elixer_widgets.classification.posterior import LABELS, Clues, posterior, redshifts
+from elixer_widgets.classification.posterior import LABELS, NEIGHBOUR_RADIUS, Clues, posterior, redshifts, with_person
+from elixer_widgets.classification.sizes import extents
 from elixer_widgets.classification.solutions import (
     BROAD_FWHM,
     MIN_REDSHIFT,
@@ -40,6 +41,7 @@ from elixer_widgets.spectra.continuum import (
     rest_width,
     wide_continuum,
 )
+from elixer_widgets.spectra.correlation import noise_correlation, with_correlated_noise
 from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_fibers
 from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.fitting import LineFit
@@ -51,9 +53,6 @@ __all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "
 
 MATCH_RADIUS = 3.0
 """arcsec; ELiXer's search radius for catalogue counterparts."""
-
-NEIGHBOUR_RADIUS = 30.0
-"""arcsec; galaxies of known redshift so far around are remembered: emitters come in pairs and groups."""
 
 _AGN_LINES = ("Lya", "CIV", "CIII", "HeII", "MgII")
 
@@ -186,6 +185,8 @@ def measure(
     notes = [note] if note else []
     lines = tuple(find_lines(spectrum))
     line, note = _main_line(spectrum, detection.wavelength, lines)
+    # Samples of a resampled spectrum share their noise: the errors of the line must know
+    line = with_correlated_noise(line, spectrum, noise_correlation(spectrum, lines))
     fibers, fiber_note = _in_fibers(detection, line, excluded)
     notes += [each for each in (note, fiber_note) if each]
     try:
@@ -201,12 +202,13 @@ def measure(
         neighbours = _known_around(imaging, detection)
     depth = depth_of(detection)
     slope, slope_err = spectral_slope(spectrum, lines)
+    wide = wide_continuum(spectrum, line.center, lines, depth)
     return Measurements(
         detection=detection,
         line=line,
         lines=lines,
-        continuum_narrow=narrow_continuum(spectrum, line),
-        continuum_wide=wide_continuum(spectrum, line.center, lines, depth),
+        continuum_narrow=narrow_continuum(spectrum, line, correlated=True),
+        continuum_wide=wide,
         g_magnitude=g_magnitude(spectrum, depth),
         cutouts=tuple(cutouts),
         growths=tuple(growths),
@@ -216,7 +218,7 @@ def measure(
         aperture=aperture,
         excluded_fibers=excluded,
         notes=tuple(notes),
-        solutions=solve(spectrum, line, lines) if np.isfinite(line.flux) else (),
+        solutions=solve(spectrum, line, lines, wide=wide) if np.isfinite(line.flux) else (),
         spectrum=spectrum if excluded else None,
         fiber_fluxes=fibers,
         spectral_slope=slope,
@@ -330,10 +332,25 @@ def interpret(
     detection, line = m.detection, m.line
     spectrum = detection.spectrum if m.spectrum is None else m.spectrum
     combined = combine(all_sources(m, matches, left_out), line_place(m))
-    found = posterior(Clues(line, combined, m.solutions, matches, spectrum.lsf_sigma, m.lines, m.fiber_fluxes))
-    probabilities = found.probabilities
+    found = posterior(
+        Clues(
+            line,
+            combined,
+            m.solutions,
+            matches,
+            spectrum.lsf_sigma,
+            m.lines,
+            m.fiber_fluxes,
+            extents(m.sources, m.cutouts),
+            around(measurements, m),
+        )
+    )
+    data = probabilities = found.probabilities
     shifts = redshifts(line.center)
     choice = choose(line, shifts, probabilities, m.solutions, identity, redshift)
+    if choice.by == "person":
+        found = with_person(found, choice.identity)
+        probabilities = found.probabilities
 
     shown: tuple[Companion, ...] = ()
     if choice.line is not None and np.isfinite(line.flux):
@@ -359,6 +376,9 @@ def interpret(
         posterior=probabilities,
         evidence=found.evidence,
         calibrated=found.calibrated,
+        provenance=found.provenance,
+        data_posterior=data,
+        best=best_redshifts(probabilities, shifts, m.solutions, choice),
         plae_poii=ratios[0],
         plae_sources=ratios[1:],
         continuum=combined.estimate,
@@ -372,7 +392,7 @@ def interpret(
         luminosity=float(luminosity(line.flux, choice.redshift)) if choice.line is not None else NAN,
         companions=shown,
         solutions=m.solutions,
-        rivals=_rivals(line, combined.estimate, shifts, probabilities, m.solutions),
+        rivals=_rivals(line, combined.estimate, shifts, data, m.solutions),
         quality=probabilities[choice.identity] if choice.line is not None else NAN,
         flags=raise_flags(
             detection,

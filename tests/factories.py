@@ -6,6 +6,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from elixer_widgets.analysis import Interpretation, Measurements, Rival
+from elixer_widgets.classification.choice import BestRedshift
 from elixer_widgets.classification.flags import flag
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import IDENTITIES, Evidence
@@ -255,5 +256,7 @@ def make_interpretation(detection: Detection | None = None, identity: str = "Lya
             Rival("OII", 0.2071, 0.01, 155.4, (neiii, hbeta, oiii)),
         ),
         quality=0.8,
+        data_posterior=posterior,
+        best=tuple(BestRedshift(each, identity, 2.7027 if lya else 0.2071, 0.8) for each in (0.5, 0.4, 0.3)),
         flags=(flag("shallow imaging"),),
     )

@@ -28,10 +28,13 @@ def measurements() -> Measurements:
 
 @pytest.fixture(scope="module")
 def oii() -> Measurements:
-    """An [O II] galaxy at z = 0.1 with Hβ and [O III] in the spectrum, and no noise to speak of."""
+    """An [O II] galaxy at z = 0.1 with the Balmer lines of case B (Osterbrock & Ferland 2006, table 4.4) and [O III] in
+    the spectrum, and no noise to speak of."""
     grid = np.arange(3470.0, 5541.0, 2.0)
     flux = np.full(grid.size, 0.3)
-    for name, strength in (("OII", 20.0), ("Hb", 8.0), ("OIII4959", 9.0), ("OIII", 27.0)):
+    for name, strength in (
+        ("OII", 20.0), ("NeIII", 2.0), ("Hd", 2.07), ("Hg", 3.75), ("Hb", 8.0), ("OIII4959", 9.0), ("OIII", 27.0),
+    ):  # fmt: skip
         center = float(observed_air(LINES[name], 0.1))
         flux = flux + strength / (2.8 * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((grid - center) / 2.8) ** 2)
     error = np.full(grid.size, 0.12)
@@ -158,8 +161,10 @@ def test_reassigning_changes_what_follows_from_it(oii: Measurements) -> None:
     assert automatic.equivalent_width == pytest.approx(automatic.ew_oii)
     assert {each.line for each in person.companions}.isdisjoint({"Hb", "OIII"})
     assert person.luminosity > 1000 * automatic.luminosity
-    # What a person says is no new data
-    assert person.posterior == automatic.posterior
+    # What a person says is no new data, but it is evidence
+    assert person.data_posterior == automatic.posterior == automatic.data_posterior
+    assert person.p_lya > automatic.p_lya
+    assert any(each.name == "a person's answer" and each.log_odds > 0 for each in person.evidence)
     assert person.plae_poii == automatic.plae_poii
 
 

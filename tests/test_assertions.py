@@ -51,13 +51,14 @@ def test_identity_changes_what_depends_on_it_and_nothing_else(measured: dict[int
     for m in measured.values():
         free, person = interpret(m), interpret(m, identity="OII")
         assert free.asserted == () and person.asserted == ("identity",)
-        assert person.posterior == free.posterior and person.evidence == free.evidence
+        assert person.data_posterior == free.posterior
         assert person.continuum == free.continuum and person.plae_poii == free.plae_poii
         assert person.identity == "OII" and person.chosen_by == "person"
         z = float(redshift_of(m.line.center, IDENTITY_LINES["OII"]))
         assert person.redshift == pytest.approx(z, abs=1e-12)
-        assert person.quality == free.posterior["OII"]
+        assert person.quality == person.posterior["OII"]
         if z > 0:
+            assert person.posterior["OII"] > free.posterior["OII"]
             assert person.equivalent_width == pytest.approx(person.ew_oii)
         assert "agn" not in person.labels
         flags = {each.name for each in person.flags}
@@ -68,7 +69,7 @@ def test_redshift_is_said_to_be_a_persons(measured: dict[int, Measurements]) -> 
     m, free = some(measured, lambda _, meaning: meaning.identity == "Lya")
     person = interpret(m, redshift=free.redshift)
     assert person.asserted == ("redshift",)
-    assert person.identity == "Lya" and person.posterior == free.posterior
+    assert person.identity == "Lya" and person.data_posterior == free.posterior
     both = interpret(m, identity="Lya", redshift=free.redshift, without=["wide"])
     assert both.asserted == ("identity", "redshift", "without wide continuum")
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.choice import THRESHOLDS
 from elixer_widgets.classification.confidence import confidence, scale
 from elixer_widgets.classification.flags import encode
 from elixer_widgets.classification.plae import PlaeRatio
@@ -38,7 +39,6 @@ from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate, rest_width
 from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
 
 LIGHT_KMS = 299792.458  # exact
-THRESHOLDS = (0.5, 0.4, 0.3)
 """P(Lyα) thresholds for which the catalogue gives a redshift."""
 
 NO_MULTIFRAME = "x" * 20
@@ -55,29 +55,12 @@ def _cgs(estimate: ContinuumEstimate) -> tuple[float, float]:
 
 
 def best_redshifts(interpretation: Interpretation) -> list[tuple[float, float, float]]:
-    """(z, quality, threshold) for each of `THRESHOLDS`.
-
-    The first is the adopted redshift. The others say what would be adopted were Lyα taken as soon as P(Lyα) passes a
-    lower threshold; where a person chose, all three are that choice.
-    """
-    adopted = interpretation.redshift
-    quality = interpretation.quality if math.isfinite(interpretation.quality) else 0.0
-    if not math.isfinite(adopted):
-        return [(-1.0, 0.0, threshold) for threshold in THRESHOLDS]
-    found = [(adopted, quality, THRESHOLDS[0])]
-    lya = next((rival for rival in interpretation.rivals if rival.identity == "Lya"), None)
-    for threshold in THRESHOLDS[1:]:
-        other = (
-            interpretation.chosen_by != "person"
-            and lya is not None
-            and interpretation.identity != "Lya"
-            and interpretation.p_lya >= threshold
-        )
-        if other and lya is not None:
-            found.append((lya.redshift, lya.probability, threshold))
-        else:
-            found.append((adopted, quality, threshold))
-    return found
+    """(z, quality, threshold) for each threshold; z is -1 and the quality 0 where no galaxy's line is adopted."""
+    found = [
+        (each.redshift if math.isfinite(each.redshift) else -1.0, each.quality, each.threshold)
+        for each in interpretation.best
+    ]
+    return found or [(-1.0, 0.0, threshold) for threshold in THRESHOLDS]
 
 
 def detection_row(interpretation: Interpretation, made: datetime) -> Row:

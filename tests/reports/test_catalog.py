@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from elixer_widgets.analysis import Aperture, Interpretation
+from elixer_widgets.classification.choice import BestRedshift
 from elixer_widgets.classification.flags import decode, flag
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import DataError, Detection, Spectrum
 from elixer_widgets.reports import write_catalog
 from elixer_widgets.reports.catalog import TABLES
-from elixer_widgets.reports.catalog_rows import best_redshifts, detection_row, filled, image_angle, line_rows
+from elixer_widgets.reports.catalog_rows import detection_row, filled, image_angle, line_rows
 from tests.factories import make_bare_detection, make_cutout, make_detection, make_interpretation
 
 tables = pytest.importorskip("tables")
@@ -185,18 +186,18 @@ def test_ratio_is_clipped() -> None:
 
 
 def test_no_redshift_is_minus_one() -> None:
-    row = _row(replace(make_interpretation(), identity="artifact", redshift=math.nan, quality=math.nan))
+    none = tuple(BestRedshift(each, "artifact", math.nan, 0.0) for each in (0.5, 0.4, 0.3))
+    row = _row(replace(make_interpretation(), identity="artifact", redshift=math.nan, quality=math.nan, best=none))
     assert (row["z_best"], row["z_best_pz"]) == (-1.0, 0.0)
     assert row["spurious_reason"] == b"artifact"
 
 
-def test_redshifts_of_the_lower_thresholds() -> None:
-    oii = replace(make_interpretation(identity="OII"), chosen_by="automatic", p_lya=0.42)
-    assert [z for z, _, _ in best_redshifts(oii)] == [0.2071, 2.7027, 0.2071 if oii.p_lya < 0.3 else 2.7027]
-    assert [t for _, _, t in best_redshifts(oii)] == [0.5, 0.4, 0.3]
-    only_last = replace(oii, p_lya=0.35)
-    assert [z for z, _, _ in best_redshifts(only_last)] == [0.2071, 0.2071, 2.7027]
-    assert {z for z, _, _ in best_redshifts(replace(oii, chosen_by="person"))} == {0.2071}
+def test_redshifts_of_the_thresholds() -> None:
+    best = (BestRedshift(0.5, "OII", 0.2071, 0.58), BestRedshift(0.4, "Lya", 2.7027, 0.42))
+    row = _row(replace(make_interpretation(), best=(*best, BestRedshift(0.3, "noise", math.nan, 0.0))))
+    assert (row["z_best"], row["z_best_pz"]) == pytest.approx((0.2071, 0.58))
+    assert (row["z_best_2"], row["z_best_pz_2"]) == pytest.approx((2.7027, 0.42))
+    assert (row["z_best_3"], row["z_best_pz_3"]) == (-1.0, 0.0)
 
 
 def test_a_limit_is_stored_without_an_error(tmp_path: Path) -> None:
