@@ -16,6 +16,7 @@ from elixer_widgets.analysis import Aperture, Interpretation, Measurements, inte
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
+from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.widgets.keys import Action, Actions
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class ExplorerState(HasTraits):
         fiber_id under the pointer; `analysis.match_id` of the catalogue object pointed out. Empty for none.
     zoom : tuple of float
         The wavelengths (low, high) of the zoomed spectrum; empty for the whole.
+    feature : LineFit or None
+        What was fitted at the place that a person pointed at.
     smoothing : float
         Å; the σ of the Gaussian the spectrum is shown with; 0 for none.
     stretch : str
@@ -125,6 +128,7 @@ class ExplorerState(HasTraits):
     hover_fiber = Unicode("")
     selected_match = Unicode("")
     zoom: Any = Tuple()
+    feature = Instance(LineFit, allow_none=True)
     smoothing = Float(0.0)
     stretch = Unicode("")
     field = Float(FIELDS[0])
@@ -303,6 +307,7 @@ class ExplorerState(HasTraits):
         self._tell_history()
         self.hover_fiber = self.selected_match = ""
         self.zoom = ()
+        self.feature = None
         if np.isfinite(self.cursor):
             self.cursor = float("nan")
 
