@@ -1,132 +1,142 @@
-"""The fibers on the detector: their weighted sum, the four of highest weight, and the CCD around the first."""
+"""The fibers on the detector: look at each, light it up everywhere, switch it off."""
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import gaussian_filter
+from collections.abc import Iterable
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import Any
 
-from elixer_widgets.detection import CcdRegion, Detection, Fiber, FiberCutout, FiberImages
-from elixer_widgets.widgets import pictures
-from elixer_widgets.widgets.markup import Markup, escape
-from elixer_widgets.widgets.palette import INK, fiber_color
+import anywidget
+from traitlets import Float, Unicode
+
+from elixer_widgets.detection import DataError, Detection, FiberImages
+from elixer_widgets.spectra.exposures import ExposureSignal, exposure_signals
+from elixer_widgets.widgets.fibers_markup import draw, smooth, weighted_sum
+from elixer_widgets.widgets.markup import Markup
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
-from elixer_widgets.widgets.words import number
 
-ROWS = 4
-"""Fibers shown one by one."""
+__all__ = ["FiberStrip", "FiberView", "draw", "smooth", "toggle_exposure", "toggle_fiber", "weighted_sum"]
 
-SMOOTHING = 1.5
-"""Pixels; the σ of the Gaussian that makes the smoothed pictures."""
+_STATIC = Path(__file__).parent / "static"
 
 
-def weighted_sum(cutouts: tuple[FiberCutout, ...]) -> np.ndarray:
-    """The fibers' windows added by weight, masked pixels left out; NaN where every fiber is masked.
+class FiberView(anywidget.AnyWidget):
+    """HTML of the strip; see static/fibers.js. `fibers` messages: {hover}, {cursor}, {picked}."""
 
-    Returns
-    -------
-    array, shape (21, 49)
-        Counts, as of one fiber of full weight.
-    """
-    weights = np.array([cutout.fiber.weight for cutout in cutouts])
-    weights = np.where(np.isfinite(weights) & (weights > 0), weights, 0.0)
-    if not weights.any():
-        weights = np.ones(len(cutouts))
-    images = np.stack([np.where(cutout.cosmic, 0.0, cutout.image) for cutout in cutouts])
-    used = np.stack([~cutout.cosmic for cutout in cutouts]) * weights[:, None, None]
-    total = used.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, (images * used).sum(axis=0) / total, np.nan)
+    _esm = _STATIC / "fibers.js"
+    markup = Unicode("").tag(sync=True)
+    hover = Unicode("", help="fiber_id to light up").tag(sync=True)
+    cursor = Float(None, allow_none=True, help="Å to mark").tag(sync=True)
 
 
-def smooth(image: np.ndarray) -> np.ndarray:
-    """`image` smoothed with a Gaussian of `SMOOTHING` pixels; missing pixels count as no light."""
-    return gaussian_filter(np.nan_to_num(np.asarray(image, float)), SMOOTHING)
+def _switch(state: ExplorerState, fiber_ids: Iterable[str]) -> None:
+    """Switch these fibers off if any of them is in use, else on; one fiber always stays."""
+    detection = state.detection
+    if detection is None:
+        return
+    chosen, off = set(fiber_ids), set(state.choices.excluded_fibers)
+    off = off - chosen if chosen <= off else off | chosen
+    excluded = tuple(fiber.fiber_id for fiber in detection.fibers if fiber.fiber_id in off)
+    if len(excluded) == len(detection.fibers):
+        state.message = "One fiber at least must stay in use; switch another one on first."
+        return
+    state.choose(excluded_fibers=excluded)
 
 
-def _picture(data: np.ndarray, limits: tuple[float, float], what: str, marked: np.ndarray | None = None) -> str:
-    return f'<img alt="{escape(what)}" src="{pictures.data_uri(pictures.gray(data, limits, marked))}">'
+def toggle_fiber(state: ExplorerState, fiber_id: str) -> None:
+    """Switch a fiber of the shown detection off, or on again."""
+    known = () if state.detection is None else state.detection.fibers
+    if any(fiber.fiber_id == fiber_id for fiber in known):
+        _switch(state, (fiber_id,))
 
 
-def _describe(fiber: Fiber) -> str:
-    """Where the light fell, in two short lines."""
-    first = f"<b>{number(fiber.weight)}</b> · {number(fiber.distance, 1)}″ · χ² {number(fiber.chi2, 1)}"
-    exposure = f"{fiber.date}v{fiber.obsid:03d} exp {fiber.expnum}" if fiber.date else ""
-    place = " ".join(part for part in (fiber.specid, fiber.amp, str(fiber.fibnum) if fiber.fibnum else "") if part)
-    edge = " · IFU edge" if fiber.on_ifu_edge else ""
-    return f"<div>{first}</div><div>{escape(exposure)}</div><div>{escape(place)}{edge}</div>"
-
-
-def _row(color: str, pictures_: tuple[str, str, str], text: str, tip: str = "") -> str:
-    cells = "".join(f"<div>{picture}</div>" for picture in pictures_)
-    return (
-        f'<div class="ew-strip-row" style="--fiber:{color}" title="{escape(tip)}">{cells}'
-        f'<div class="ew-strip-text">{text}</div></div>'
-    )
-
-
-def _ccd(region: CcdRegion) -> str:
-    with_sky = _picture(region.with_sky, pictures.robust_range(region.with_sky), "CCD with sky")
-    clean = _picture(region.clean, pictures.robust_range(region.clean), "CCD less sky")
-    return (
-        f'<div class="ew-strip-ccd" style="--fiber:{fiber_color(0)}" title="CCD about x {region.x}, y {region.y}">'
-        f"<figure>{with_sky}<figcaption>with sky</figcaption></figure>"
-        f"<figure>{clean}<figcaption>less sky</figcaption></figure></div>"
-    )
-
-
-def draw(images: FiberImages) -> str:
-    """The strip as HTML; a sentence where there are no fibers."""
-    if not images.cutouts:
-        return f'<div class="ew-none">{escape(images.reason or "no fiber data")}</div>'
-    shown = images.cutouts[:ROWS]
-    total = weighted_sum(images.cutouts)
-    pooled = np.concatenate([cutout.image[~cutout.cosmic] for cutout in shown])
-    limits = pictures.robust_range(pooled)
-    smoothed = [smooth(np.where(cutout.cosmic, 0.0, cutout.image)) for cutout in shown]
-    smooth_limits = pictures.robust_range(np.stack(smoothed))
-    summed = smooth(total)
-    rows = [
-        _row(
-            INK,
-            (
-                _picture(total, pictures.robust_range(total), "weighted sum"),
-                "",
-                _picture(summed, pictures.robust_range(summed), "weighted sum, smoothed"),
-            ),
-            f"<div><b>weighted sum</b></div><div>{len(images.cutouts)} fibers</div>",
-        )
-    ]
-    for rank, (cutout, soft) in enumerate(zip(shown, smoothed, strict=True)):
-        flat = cutout.pixel_flat
-        rows.append(
-            _row(
-                fiber_color(rank),
-                (
-                    _picture(cutout.image, limits, "counts", cutout.cosmic),
-                    "" if flat is None else _picture(flat, (0.9, 1.1), "pixel flat"),
-                    _picture(soft, smooth_limits, "smoothed"),
-                ),
-                _describe(cutout.fiber),
-                f"{cutout.fiber.fiber_id}: pixel {cutout.x}, {cutout.y}; masked pixels in yellow",
-            )
-        )
-    ccd = "" if images.ccd is None else _ccd(images.ccd)
-    return f'<div class="ew-strip"><div class="ew-strip-rows">{"".join(rows)}</div>{ccd}</div>'
+def toggle_exposure(state: ExplorerState, exposure: int) -> None:
+    """Switch all fibers of an exposure off, or on again if they are."""
+    known = () if state.detection is None else state.detection.fibers
+    own = [fiber.fiber_id for fiber in known if fiber.expnum == exposure]
+    if own:
+        _switch(state, own)
 
 
 class FiberStrip(Panel):
-    """Where on the detector the line fell, fiber by fiber."""
+    """Where on the detector the line fell, fiber by fiber, exposure by exposure."""
 
     def __init__(self, state: ExplorerState) -> None:
-        title = Markup(markup="<h3>Fibers <small>counts | pixel flat | smoothed · weight · distance · χ²</small></h3>")
-        self.strip = Markup().add_class("ew-fill")
+        title = Markup(
+            markup="<h3>Fibers <small>counts | pixel flat | smoothed · weight · distance · χ² · click switches off"
+            "</small></h3>"
+        )
+        self.strip = FiberView().add_class("ew-fill")
+        self.strip.on_msg(self._receive)
         super().__init__(state, "fibers", (title, self.strip))
-        self.watch(self._draw, "detection", clear=self._clear)
+        self.watch(self._draw, "detection", "measurements", "stretch", clear=self._clear)
+        self.watch(self._light, "hover_fiber")
+        self.watch(self._mark, "cursor")
+        state.register(
+            "switch fiber",
+            key="x",
+            help="Switch the fiber under the pointer off or on",
+            do=self._switch_hovered,
+            group="Fibers",
+        )
+        for number in (1, 2, 3):
+            state.register(
+                f"switch exposure {number}",
+                key=str(number + 6),
+                help=f"Switch all fibers of exposure {number} off or on",
+                do=partial(toggle_exposure, state, number),
+                group="Fibers",
+            )
 
     def _draw(self) -> None:
         detection: Detection | None = self.state.detection
-        self.strip.markup = "" if detection is None else draw(detection.fiber_images)
+        if detection is None:
+            self.strip.markup = ""
+            return
+        try:
+            images = detection.fiber_images
+        except DataError as error:
+            images = FiberImages(reason=str(error))
+        self.strip.markup = draw(
+            images, detection.fibers, self._signals(detection), self.state.choices.excluded_fibers, self.state.stretch
+        )
+
+    def _signals(self, detection: Detection) -> tuple[ExposureSignal, ...]:
+        measured = self.state.measurements
+        if measured is None or measured.detection is not detection:
+            return ()
+        return exposure_signals(measured.fiber_fluxes)
 
     def _clear(self) -> None:
         self.strip.markup = ""
+
+    def _light(self) -> None:
+        self.strip.hover = self.state.hover_fiber
+
+    def _mark(self) -> None:
+        cursor = self.state.cursor
+        self.strip.cursor = cursor if isfinite(cursor) else None
+
+    def _switch_hovered(self) -> None:
+        if self.state.hover_fiber:
+            toggle_fiber(self.state, self.state.hover_fiber)
+        else:
+            self.state.message = "Point at a fiber first; then this key switches it off or on."
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        picked = content.get("picked")
+        if isinstance(content.get("hover"), str):
+            self.state.hover_fiber = content["hover"]
+        elif "cursor" in content:
+            value = content["cursor"]
+            good = isinstance(value, int | float) and isfinite(value)
+            self.state.cursor = float(value) if good else float("nan")
+        elif isinstance(picked, str) and picked.startswith("fiber:"):
+            toggle_fiber(self.state, picked.removeprefix("fiber:"))
+        elif isinstance(picked, str) and picked.startswith("exposure:") and picked[9:].isdigit():
+            toggle_exposure(self.state, int(picked[9:]))

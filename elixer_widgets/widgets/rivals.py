@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isfinite
 
 from elixer_widgets.analysis import Interpretation, Rival
@@ -10,6 +11,7 @@ from elixer_widgets.classification.solutions import Companion
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.quickfit import step_rival
 from elixer_widgets.widgets.state import ExplorerState
 
 NOT_LINES = ("star", "artifact", "noise")
@@ -18,7 +20,7 @@ SIGNS = {"found": "●", "missing": "○", "not seen": "·", "out of range": "�
 """A sign a status, so that no colour is needed to read it."""
 
 
-def _tip(companion: Companion) -> str:
+def companion_tip(companion: Companion) -> str:
     """One companion in words: its flux, or its limit written as one."""
     if companion.status == "out of range" or not companion.in_range:
         return f"{companion.label}: at {companion.wavelength:.0f} Å, outside the spectrum"
@@ -29,23 +31,26 @@ def _tip(companion: Companion) -> str:
     return f"{companion.label}: {says}{limit}"
 
 
-def _names(companions: tuple[Companion, ...], status: str) -> str:
-    """The ions with this status, each once, without wavelengths."""
-    names = [companion.label.rsplit(" ", 1)[0] for companion in companions if companion.status == status]
-    return ", ".join(dict.fromkeys(names))
+def _short(companion: Companion) -> str:
+    """One companion that decides, as short as may be: its ion with flux or 3σ limit in 1e-17 erg/s/cm²."""
+    ion = companion.label.rsplit(" ", 1)[0]
+    if companion.status == "found":
+        return f"{SIGNS['found']} {ion} {words.with_error(1e17 * companion.flux, 1e17 * companion.flux_err, 1)}"
+    limit = f" < {words.number(1e17 * companion.limit, 1)}" if isfinite(companion.limit) else ""
+    return f"{SIGNS['missing']} no {ion}{limit}"
 
 
 def _companions(companions: tuple[Companion, ...]) -> str:
-    """Two short lines: what decides by name (found, missing), the rest by count."""
+    """Two short lines: what decides with its numbers, found lines first; the rest by count."""
     if not companions:
         return "<span>no companion lines</span>"
-    decide = [f"{SIGNS[s]} {s} {names}" for s in ("found", "missing") if (names := _names(companions, s))]
-    counts = []
-    for status, word in (("not seen", "not seen"), ("out of range", "out")):
-        count = sum(c.status == status for c in companions)
+    decide = [each for status in ("found", "missing") for each in companions if each.status == status]
+    counts = [f"+{len(decide) - 2} more"] if len(decide) > 2 else []
+    for status, word in (("not seen", "not seen"), ("out of range", "outside")):
+        count = sum(each.status == status for each in companions)
         if count:
             counts.append(f"{SIGNS[status]} {count} {word}")
-    lines = ["  ".join(decide), "  ".join(counts)]
+    lines = [*(_short(each) for each in decide[:2]), "  ".join(counts)]
     return "".join(f"<span>{escape(line)}</span>" for line in lines if line)
 
 
@@ -53,7 +58,7 @@ def card(rival: Rival, adopted: bool) -> str:
     """One identity as a button."""
     label = LABELS.get(rival.identity, rival.identity)
     width = words.number(rival.rest_equivalent_width, 0)
-    tip = "\n".join(_tip(companion) for companion in rival.companions) or "no companion lines in its list"
+    tip = "\n".join(companion_tip(companion) for companion in rival.companions) or "no companion lines in its list"
     share = 100.0 * rival.probability if isfinite(rival.probability) else 0.0
     return (
         f'<button class="ew-card" data-key="{escape(rival.identity)}" aria-pressed="{str(adopted).lower()}" '
@@ -86,6 +91,11 @@ class Rivals(Panel):
         self.cards = Markup().add_class("ew-fill")
         self.cards.on_pick(lambda identity: state.choose(identity=identity))
         super().__init__(state, "rivals", (self.cards,))
+        for name, key, forward in (("next rival", ".", True), ("previous rival", ",", False)):
+            state.register(
+                name, key=key, help=f"Adopt the {name.split()[0]} identity in the order of their probabilities",
+                do=partial(step_rival, state, forward), group="Identity",
+            )  # fmt: skip
         self.watch(self._draw, "interpretation", clear=self._clear)
 
     def _draw(self) -> None:

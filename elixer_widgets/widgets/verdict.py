@@ -27,6 +27,15 @@ def _flags(interpretation: Interpretation) -> str:
     return f'<span class="ew-flags" title="{listed}"><small>flags</small><span>{names}</span></span>'
 
 
+def _asserted(interpretation: Interpretation) -> str:
+    """What a person set, so that nobody takes it for the data's; nothing where all is automatic."""
+    if not interpretation.asserted:
+        return ""
+    listed = ", ".join(interpretation.asserted)
+    tip = f"set by a person: {listed}; all else follows from the data"
+    return f'<span class="ew-asserted" title="{escape(tip)}"><small>you set</small><em>{escape(listed)}</em></span>'
+
+
 def where(detection: Detection) -> str:
     """The detection's name, number, place and observation, in short lines."""
     name = escape(detection.label)
@@ -66,6 +75,7 @@ def draw(interpretation: Interpretation) -> str:
             "combined, 10⁻¹⁷ erg/s/cm²/Å at the line",
             "ew-more",
         )
+        + _asserted(interpretation)
         + _flags(interpretation)
     )
 

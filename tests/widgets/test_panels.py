@@ -52,7 +52,7 @@ def test_every_panel_is_drawn_without_a_fault(explorer):
 
 
 def test_a_panel_that_fails_leaves_the_others_working(faked, monkeypatch):
-    def broken(_images):
+    def broken(*_pieces):
         raise RuntimeError("no such picture")
 
     monkeypatch.setattr(fiber_strip, "draw", broken)
@@ -141,8 +141,8 @@ def test_companions_are_told_by_name_or_number():
         Companion("HeII", "He II 1640", 6000.0, False),
     )
     shown = text(rivals.card(replace(factories.make_interpretation().rivals[0], companions=made), False))
-    assert "● found N V" in shown and "○ missing C IV" in shown and "– 1 out" in shown
-    tips = [rivals._tip(each) for each in made]
+    assert "● N V 2.0 ± 0.4" in shown and "○ no C IV &lt; 2.0" in shown and "– 1 outside" in shown
+    tips = [rivals.companion_tip(each) for each in made]
     assert "2.00 ± 0.40 × 10⁻¹⁷" in tips[0]
     assert "< 2.00 × 10⁻¹⁷ (3σ)" in tips[1]
     assert "outside the spectrum" in tips[2]

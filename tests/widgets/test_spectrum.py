@@ -118,3 +118,59 @@ def test_where_no_line_was_found_the_last_fit_does_not_stay(explorer):
     assert "no line was found" in explorer.line_fit.numbers.markup
     assert not np.isfinite(np.asarray(explorer.line_fit.model.y, float)).any()
     assert explorer.line_fit._fault.markup == "" and explorer.spectrum._fault.markup == ""
+
+
+def test_both_plots_follow_the_fibers_in_use(explorer):
+    made = explorer.state.measurements
+    other = factories.make_spectrum(seed=9)
+    explorer.state.measurements = replace(made, spectrum=other)
+    assert np.array_equal(np.asarray(explorer.spectrum.flux.y), other.flux)
+    low, high = explorer.line_fit.x.min, explorer.line_fit.x.max
+    shown = np.asarray(explorer.line_fit.flux.y)
+    assert np.isin(other.window(low, high).flux, shown).all()
+
+
+def test_a_fiber_pointed_at_is_drawn_in_the_zoomed_plot_in_its_color(explorer):
+    state, panel = explorer.state, explorer.line_fit
+    assert not np.isfinite(np.asarray(panel.fiber.y, float)).any()
+    state.hover_fiber = state.detection.fibers[1].fiber_id
+    own = state.detection.fiber_spectra[1]
+    assert np.isin(own.window(panel.x.min, panel.x.max).flux, np.asarray(panel.fiber.y)).all()
+    assert panel.fiber.colors == ["var(--ew-fiber-2)"]
+    state.hover_fiber = ""
+    assert not np.isfinite(np.asarray(panel.fiber.y, float)).any()
+
+
+def test_the_zoom_is_shown_in_the_whole_spectrum_and_follows_the_hand(explorer):
+    state = explorer.state
+    state.zoom = (4900.0, 5000.0)
+    assert (explorer.line_fit.x.min, explorer.line_fit.x.max) == (4900.0, 5000.0)
+    assert sorted(set(np.asarray(explorer.spectrum.window.x))) == [4900.0, 5000.0]
+    explorer.line_fit.x.set_state({"min": 4910.0, "max": 5010.0})  # as the browser does after a drag
+    assert state.zoom == (4910.0, 5010.0)
+    assert sorted(set(np.asarray(explorer.spectrum.window.x))) == [4910.0, 5010.0]
+
+
+def test_the_labels_are_in_both_plots_and_follow_the_identity(explorer):
+    state = explorer.state
+    assert [text for text in explorer.line_fit.names.texts.text if text] == ["Lyα 1216"]
+    state.choose(identity="OII")
+    assert [text for text in explorer.line_fit.names.texts.text if text] == ["[O II] 3728"]
+    state.zoom = (4640.0, 4700.0)
+    assert [text for text in explorer.line_fit.names.texts.text if text] == ["[Ne III] 3869"]
+
+
+def test_the_cursor_stands_in_both_plots(explorer):
+    explorer.state.cursor = 4321.0
+    assert explorer.line_fit.pointer.cursor == explorer.spectrum.pointer.cursor == 4321.0
+    explorer.state.cursor = float("nan")
+    assert explorer.line_fit.pointer.cursor is None
+
+
+def test_a_zoom_where_there_is_no_line_shows_the_spectrum(explorer):
+    made = explorer.state.measurements
+    nothing = replace(made.line, center=float("nan"), sigma=float("nan"))
+    explorer.state.measurements = replace(made, line=nothing, lines=())
+    explorer.state.zoom = (4900.0, 5000.0)
+    assert np.isfinite(np.asarray(explorer.line_fit.flux.y, float)).any()
+    assert explorer.line_fit._fault.markup == ""
