@@ -19,8 +19,9 @@ from elixer_widgets.widgets.detections import DetectionList
 from elixer_widgets.widgets.evidence import EvidencePanel
 from elixer_widgets.widgets.exports import Exports
 from elixer_widgets.widgets.fiber_strip import FiberStrip
+from elixer_widgets.widgets.help import Help, Tools
+from elixer_widgets.widgets.help import register as register_page
 from elixer_widgets.widgets.imaging import ImagingPanel
-from elixer_widgets.widgets.markup import Markup
 from elixer_widgets.widgets.matches import Matches
 from elixer_widgets.widgets.rivals import Rivals
 from elixer_widgets.widgets.spectrum import LineFitPanel, SpectrumPanel
@@ -37,16 +38,6 @@ def _style() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in (_STATIC / "page.css", *others))
 
 
-IDENTITY_KEYS = {"l": "Lya", "o": "OII", "3": "OIII", "b": "Hb", "4": "CIV", "c": "CIII", "m": "MgII"}
-"""Keys that adopt an identity; `a` goes back to automatic, `n` and `p` turn the page."""
-
-
-KEY_HINT = (
-    "<span>keys <kbd>n</kbd> next <kbd>p</kbd> previous <kbd>l</kbd> Lyα <kbd>o</kbd> [O II] "
-    "<kbd>a</kbd> automatic</span>"
-)
-
-
 def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
     """A widget and all that it is made of: children, and the marks, axes and scales of plots."""
     yield widget
@@ -61,7 +52,7 @@ class PageFrame(anywidget.AnyWidget):
 
     _esm = _STATIC / "page.js"
     _css = _style()
-    shortcuts = Dict(help="key to action").tag(sync=True)
+    shortcuts = Dict(help="key to the name of its action").tag(sync=True)
     title = Unicode("ELiXer Widgets").tag(sync=True)
     busy = Bool(False, help="a measurement is under way").tag(sync=True)
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
@@ -109,7 +100,9 @@ class Explorer(W.VBox):
         if detectid is not None:
             self.state.jump(detectid)
         self.state.start()
-        self.frame = PageFrame(shortcuts={**IDENTITY_KEYS, "a": "automatic"})
+        # before the panels, which may not take these keys
+        register_page(self.state)
+        self.frame = PageFrame()
         self.frame.on_msg(self._key)
         state = self.state
         self.frame.observe(lambda change: state.set_trait("width", change["new"]), "width")
@@ -126,14 +119,16 @@ class Explorer(W.VBox):
         self.images = ImagingPanel(state)
         self.matches = Matches(state)
         self.status = Status(state)
-        hint = Markup(markup=KEY_HINT).add_class("ew-hint")
-        top = W.HBox([self.detections, hint, self.controls, self.exports]).add_class("ew-top")
+        self.tools = Tools(state)
+        self.help = Help(state)  # the last: it lists what the others offer
+        self.frame.shortcuts = state.actions.shortcuts
+        top = W.HBox([self.detections, self.tools, self.controls, self.exports]).add_class("ew-top")
         side = W.VBox([self.evidence, self.continua]).add_class("ew-side")
         parts = (
             top, self.verdict, self.fibers, self.line_fit, side, self.spectrum, self.rivals, self.images,
             self.matches, self.status,
         )  # fmt: skip
-        super().__init__([self.frame, W.Box(parts).add_class("ew-grid")])
+        super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), self.help])
         self.add_class("ew-page")
         self._parts = tuple(dict.fromkeys(parts_of(self)))
         state.drawing = self._together
@@ -164,12 +159,6 @@ class Explorer(W.VBox):
             self.frame.query = "?" + urlencode(query)
 
     def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        action = content.get("pressed") if isinstance(content, dict) else None
-        if action == "next":
-            self.state.next()
-        elif action == "previous":
-            self.state.previous()
-        elif action == "automatic":
-            self.state.choose(identity=None, redshift=None)
-        elif action in IDENTITY_KEYS.values():
-            self.state.choose(identity=action)
+        name = content.get("pressed") if isinstance(content, dict) else None
+        if isinstance(name, str) and name in self.state.actions:
+            self.state.act(name)

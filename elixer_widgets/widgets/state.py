@@ -231,7 +231,7 @@ class ExplorerState(HasTraits):
         ValueError
             If the name or a key is taken.
         """
-        self.actions.add(Action(name, tuple(key.split()), help, do, group))
+        self.actions.add(Action(name, tuple(key.split()), help.rstrip(".") + ".", do, group[:1].upper() + group[1:]))
 
     def act(self, name: str) -> None:
         """Do what is registered under this name; what goes wrong is said in `message`."""

@@ -1,10 +1,41 @@
 // The page itself: its style, its keys, and the address that leads back to what is shown.
-const KEYS = { n: "next", ArrowRight: "next", p: "previous", ArrowLeft: "previous" };
+// which key does what comes from Python, with the names of all actions
+const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Enter"];
+const NOT_TYPED = ["checkbox", "radio", "button", "submit", "range"];
+const REMEMBERED = "elixer-widgets-theme";
 
-// whether the element wants the key for itself
+// whether the element wants all keys for itself
 function typing(target) {
-  if (target.isContentEditable || target.closest("[role=slider]")) return true;
-  return ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+  if (target.isContentEditable || target.tagName === "TEXTAREA" || target.tagName === "SELECT") return true;
+  return target.tagName === "INPUT" && !NOT_TYPED.includes(target.type);
+}
+
+// whether it wants only those that move or press something
+function moving(target, key) {
+  if (!MOVES.includes(key)) return false;
+  if (target.tagName === "INPUT" || target.closest("[role=slider], .noUi-handle, [role=tablist]")) return true;
+  return (key === " " || key === "Enter") && Boolean(target.closest("button, a, [data-key], [role=button]"));
+}
+
+// a browser may keep nothing of a page in private
+function kept(value) {
+  try {
+    if (value !== undefined) localStorage.setItem(REMEMBERED, value);
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null;
+  }
+}
+
+// what a screen reader says of a control that carries only a sign
+function name(control) {
+  if (control.hasAttribute("aria-label") || control.hasAttribute("aria-labelledby") || control.labels?.length) return;
+  const words =
+    control.title || control.parentElement?.title || control.getAttribute("placeholder");
+  const box = /^(INPUT|SELECT|TEXTAREA)$/.test(control.tagName);
+  if (words && (box || !/[A-Za-z]/.test(control.textContent))) {
+    control.setAttribute("aria-label", words);
+  }
 }
 
 function render({ model, el }) {
@@ -20,9 +51,21 @@ function render({ model, el }) {
     root.addEventListener("keydown", key);
     root.addEventListener("keydown", leave, true); // boxes keep their keys from rising
     root.addEventListener("change", chosen);
+    root.addEventListener("click", click);
+    root.addEventListener("focusin", focused);
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", "ELiXer Widgets: one detection; press ? for the keys");
     busy();
     theme();
     preference.addEventListener("change", theme);
+    for (const wait of [0, 1000, 4000]) {
+      setTimeout(() => root.querySelectorAll("button, input, select, textarea").forEach(name), wait);
+    }
+    const before = kept();
+    if (before && before !== model.get("theme")) {
+      model.set("theme", before);
+      model.save_changes();
+    }
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
     // classes rather than :has(), which would be looked at again with every change of the page
@@ -34,15 +77,53 @@ function render({ model, el }) {
     }
     return null;
   };
+  // what concerns only how the page stands in the browser
+  const own = {
+    keys: () => {
+      const open = root.classList.toggle("ew-helping");
+      const close = root.querySelector(".ew-help button");
+      if (open) close?.focus();
+      else root.focus({ preventScroll: true });
+    },
+    "full screen": () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else root.requestFullscreen?.().catch(() => root.classList.toggle("ew-whole"));
+    },
+    theme: () => {
+      const order = ["auto", "dark", "light"];
+      const next = order[(order.indexOf(model.get("theme")) + 1) % order.length];
+      model.set("theme", next);
+      model.save_changes();
+      kept(next);
+    },
+    "jump to number": () => root.querySelector(".ew-jump input")?.focus(),
+  };
+  const act = (action) => (own[action] ? own[action]() : model.send({ pressed: action }));
   const key = (event) => {
     // nothing typed here may reach the notebook, where a stray letter would insert a cell
     event.stopPropagation();
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    const action = KEYS[event.key] || model.get("shortcuts")[event.key];
+    if (event.defaultPrevented || event.altKey || typing(event.target)) return;
+    if (root.classList.contains("ew-helping")) {
+      // over the page stands the list of keys: they act again when it is closed
+      if (event.key === "Tab") event.preventDefault();
+      if (event.key !== "Escape" && model.get("shortcuts")[event.key] !== "keys") return;
+      event.preventDefault();
+      own.keys();
+      return;
+    }
+    if (moving(event.target, event.key)) return;
+    const held = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
+    const action = model.get("shortcuts")[held + event.key];
     if (!action) return;
     event.preventDefault();
-    model.send({ pressed: action });
+    act(action);
   };
+  const click = (event) => {
+    const wanted = event.target.closest?.(".ew-tools [data-key], .ew-help [data-key]")?.dataset.key;
+    if (own[wanted]) own[wanted]();
+    else if (event.target.closest?.(".ew-help") && !event.target.closest(".ew-help-box")) own.keys();
+  };
+  const focused = (event) => name(event.target);
   const leave = (event) => {
     // the box sees the key first; then the page's own keys work again
     if (typing(event.target) && (event.key === "Escape" || event.key === "Enter")) {
@@ -98,6 +179,8 @@ function render({ model, el }) {
     root?.removeEventListener("keydown", key);
     root?.removeEventListener("keydown", leave, true);
     root?.removeEventListener("change", chosen);
+    root?.removeEventListener("click", click);
+    root?.removeEventListener("focusin", focused);
     model.off("change:busy", busy);
   };
 }
