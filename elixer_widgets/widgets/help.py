@@ -22,6 +22,12 @@ IN_BROWSER = ("keys", "full screen", "theme", "jump to number")
 """Actions that static/page.js does itself: they concern how the page stands in the browser, and full screen is
 granted only to what answers a key or click at once."""
 
+# drawn, because few fonts have a sign for it
+_CORNERS = (
+    '<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8" '
+    'fill="none" stroke="currentColor" stroke-width="1.5"/></svg>'
+)
+
 
 def register(state: ExplorerState) -> None:
     """Offer what belongs to the page as a whole and to no panel."""
@@ -79,7 +85,7 @@ class Tools(Panel):
                 _button(actions["redo"], "↷", not state.can_redo),
                 _button(actions["keys"], "?", words=" keys"),
                 _button(actions["theme"], "◐"),
-                _button(actions["full screen"], "⛶"),
+                _button(actions["full screen"], _CORNERS),
             )
         ) + "</div>"  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -18,11 +18,15 @@ from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.widgets.keys import Action, Actions
+from elixer_widgets.widgets.prefetch import Memory, Prefetch, own_copy
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 12
 """Detections whose automatic measurements are kept, so that going back shows them at once."""
+
+NEIGHBOURS = (1, -1, 2)
+"""What is measured in the background, counted from the shown detection, the most likely first."""
 
 FIELDS = (9.0, 60.0)
 """arcsec; the smallest and the largest side of the images that may be asked for."""
@@ -53,6 +57,18 @@ class Choices:
     def same_measurement(self, other: Choices) -> bool:
         """Whether both ask for the same measurement, so that only the interpretation can differ."""
         return self.aperture == other.aperture and self.excluded_fibers == other.excluded_fibers
+
+
+def _prefetch(release: Release, kept: Memory) -> Prefetch:
+    """What prepares detections of a release; it knows no state, which may end before it."""
+    copies: list[Release] = []
+
+    def read(detectid: int) -> Detection:
+        if not copies:
+            copies.append(own_copy(release))
+        return copies[0].detection(detectid)
+
+    return Prefetch(read, lambda detection: measure(detection), kept.keep)
 
 
 class ExplorerState(HasTraits):
@@ -139,7 +155,10 @@ class ExplorerState(HasTraits):
         ids = tuple(int(each) for each in chosen)
         if not ids:
             raise DataError(f"{release.name}: there are no detections to show; give at least one detectid")
-        self._measured: OrderedDict[int, Measurements] = OrderedDict()
+        self._measured = Memory(REMEMBERED)
+        self._prefetch = _prefetch(release, self._measured)
+        # before the interpreter ends: a thread within the HDF5 library would keep it from ending
+        weakref.finalize(self, self._prefetch.end)
         self._turning = False
         self._past: list[Choices] = []
         self._future: list[Choices] = []
@@ -314,12 +333,14 @@ class ExplorerState(HasTraits):
     @observe("position")
     def _turn(self, _change: Any) -> None:
         detectid = self.detectids[self.position]
+        self._prefetch.await_one(detectid)
         # what is known already appears at once; what is not, piece by piece
         with self.drawing() if detectid in self._measured else nullcontext():
             self._begin_anew()
             self.message = ""
             self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
             self._measure()
+        self._prepare()
 
     @observe("choices")
     def _decide(self, change: Any) -> None:
@@ -331,6 +352,12 @@ class ExplorerState(HasTraits):
         else:
             with self.drawing():
                 self._interpret()
+
+    def _prepare(self) -> None:
+        """Have the neighbours measured that are not yet."""
+        places = [self.position + step for step in NEIGHBOURS]
+        ids = [self.detectids[place] for place in places if 0 <= place < len(self.detectids)]
+        self._prefetch.ask(each for each in ids if each not in self._measured)
 
     def _read(self, detectid: int) -> Detection:
         """The detection; one measured before comes with what was read for it then."""
@@ -349,9 +376,9 @@ class ExplorerState(HasTraits):
 
     def _measured_as(self, detection: Detection, choices: Choices) -> Measurements | None:
         automatic = choices.same_measurement(Choices())
-        if automatic and detection.detectid in self._measured:
-            self._measured.move_to_end(detection.detectid)
-            return self._measured[detection.detectid]
+        known = self._measured.get(detection.detectid) if automatic else None
+        if known is not None:
+            return known
         self.busy = self.measurements is None or self.measurements.detection is not detection
         found: Measurements | None = self._attempt(
             "Measuring",
@@ -359,9 +386,7 @@ class ExplorerState(HasTraits):
             lambda: measure(detection, aperture=choices.aperture, excluded_fibers=choices.excluded_fibers),
         )
         if automatic and found is not None:
-            self._measured[detection.detectid] = found
-            while len(self._measured) > REMEMBERED:
-                self._measured.popitem(last=False)
+            self._measured.keep(detection.detectid, found)
         return found
 
     def _interpret(self) -> None:

@@ -42,7 +42,7 @@ def counts() -> dict[str, int]:
 
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch, counts: dict[str, int]) -> None:
-    """Made-up measurements instead of real ones, counted."""
+    """Made-up measurements instead of real ones, counted; none in the background."""
 
     def counting(name: str, function: Callable) -> Callable:
         def call(*args: Any, **options: Any) -> Any:
@@ -51,6 +51,7 @@ def faked(monkeypatch: pytest.MonkeyPatch, counts: dict[str, int]) -> None:
 
         return call
 
+    monkeypatch.setattr(state_module, "NEIGHBOURS", ())
     monkeypatch.setattr(state_module, "measure", counting("measure", fakes.measure))
     monkeypatch.setattr(state_module, "interpret", counting("interpret", fakes.interpret))
 
