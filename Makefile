@@ -7,11 +7,12 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RELEASE ?=
 
-.PHONY: help explore env test lint test-core test-browser test-floor browser bench lock clean
+.PHONY: help explore env aladin test lint test-core test-browser test-floor browser bench lock clean
 
 help:
 	@echo "make explore   environment, simulated release, dashboard in the browser (RELEASE=path for your own data)"
 	@echo "make test      environment, browser if missing, every check and test"
+	@echo "make aladin    bring the JavaScript of the sky view (explore and test do so too)"
 	@echo "make bench     how long things take"
 	@echo "make lint      ruff, mypy and the import rules"
 	@echo "make lock      write the lock files anew"
@@ -34,7 +35,11 @@ $(FLOOR)/.ready: requirements-floor.lock pyproject.toml $(VENV)/.ready
 
 env: $(VENV)/.ready
 
-explore: $(VENV)/.ready
+# The sky view's JavaScript; without npm or a network all else works, and a message says what is missing.
+aladin: $(VENV)/.ready
+	@$(BIN)/python tools/fetch_aladin.py
+
+explore: $(VENV)/.ready aladin
 	$(BIN)/elixer-widgets explore $(RELEASE)
 
 test: lint test-core test-floor test-browser
@@ -56,7 +61,7 @@ test-floor: $(FLOOR)/.ready
 browser: $(VENV)/.ready
 	@sh tools/ensure_browser.sh $(VENV)
 
-test-browser: browser
+test-browser: browser aladin
 	$(BIN)/python -m pytest -m browser
 
 bench: $(VENV)/.ready browser

@@ -2,157 +2,56 @@
 
 from __future__ import annotations
 
-from math import cos, isfinite, radians
+from math import isfinite
+from pathlib import Path
+from typing import Any
 
+import anywidget
 import ipywidgets as W
 import numpy as np
-from scipy.ndimage import map_coordinates
+from traitlets import Bool, Dict, Unicode
 
-from elixer_widgets.analysis import Aperture, Measurements
-from elixer_widgets.detection import Cutout, Detection, Fiber
+from elixer_widgets._remeasured import with_aperture
+from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret
+from elixer_widgets.detection import Cutout, DataError, Detection
 from elixer_widgets.imaging.apertures import Growth
-from elixer_widgets.widgets import pictures, words
+from elixer_widgets.reports.derived import from_aperture
+from elixer_widgets.widgets import apertures, pictures, tiles, words
+from elixer_widgets.widgets.fluxmap import flux_scene
+from elixer_widgets.widgets.growth import growth_curve
 from elixer_widgets.widgets.markup import Markup, escape
-from elixer_widgets.widgets.palette import CATALOG, FAINT, INK, MEASURED, fiber_color
 from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.sky import SkyView
 from elixer_widgets.widgets.state import ExplorerState
+from elixer_widgets.widgets.tiles import Sky
 
-FIELD = 9.0
-"""arcsec; the side of the square shown."""
+_STATIC = Path(__file__).parent / "static"
 
-TILES = 5
-"""Images shown side by side."""
+VIEWS = {"images": "images", "flux": "line flux", "sky": "sky"}
+"""What the panel shows, by name, with the words on its tabs."""
 
-BAND_ORDER = "ugrizyjhk"
-RADII = (0.4, 5.0)
-"""arcsec; the radii a person may set."""
-
-NEAREST_FIBERS = 20
-
-WORST_STEP = 0.75
-"""mag; steps of a growth curve with a larger error are not drawn."""
+LEGEND = "north up, east left; circles are fibers, orange the aperture and its sky annulus, squares catalogue objects"
 
 
-def choose_cutouts(cutouts: tuple[Cutout, ...]) -> list[int]:
-    """The numbers of the images to show: the deepest of each band first, then others, in order of wavelength."""
+class ImageTiles(anywidget.AnyWidget):
+    """Images side by side or blinking, with shapes over them and an aperture that the pointer moves.
 
-    def depth(number: int) -> float:
-        value = cutouts[number].depth
-        return value if isfinite(value) else -1.0
-
-    best: dict[str, int] = {}
-    for number in sorted(range(len(cutouts)), key=depth, reverse=True):
-        best.setdefault(cutouts[number].band, number)
-    first = list(best.values())
-    rest = [number for number in range(len(cutouts)) if number not in first]
-
-    def color(number: int) -> tuple[int, int]:
-        place = BAND_ORDER.find(cutouts[number].band[:1].lower())
-        return (place if place >= 0 else len(BAND_ORDER)), number
-
-    return sorted((first + rest)[:TILES], key=color)
-
-
-def favourite(cutouts: tuple[Cutout, ...], shown: list[int]) -> int:
-    """The image to look at first: g, which holds the line, else r, else what there is."""
-    for band in ("g", "r"):
-        for number in shown:
-            if cutouts[number].band.lower().startswith(band):
-                return number
-    return shown[0]
-
-
-def north_up(cutout: Cutout, ra: float, dec: float, field: float = FIELD) -> np.ndarray:
-    """The image about a position, resampled so that north is up and east left.
-
-    Parameters
-    ----------
-    cutout : Cutout
-    ra, dec : float
-        Degrees; the centre of the picture.
-    field : float
-        arcsec; the side of the square.
-
-    Returns
-    -------
-    array, shape (n, n)
-        Counts, first row south and first column east; NaN outside the image. Nearest pixels, none invented.
+    Places are arcsec right and down of the middle; see `apertures`. While an aperture is dragged it sends
+    `{"drag": {key, x, y, r, final}}`, one at a time: the next follows when `{"dragged": ...}` came back.
     """
-    n = int(np.clip(round(field / max(cutout.pixel_scale, 1e-3)), 15, 180))
-    offsets = ((np.arange(n) + 0.5) / n - 0.5) * field / 3600.0
-    east, north = np.meshgrid(-offsets, offsets)
-    x, y = cutout.wcs.celestial.world_to_pixel_values(ra + east / cos(radians(dec)), dec + north)
-    return map_coordinates(cutout.data, [y, x], order=0, mode="constant", cval=np.nan)
+
+    _esm = _STATIC / "imaging.js"
+    pictures = Dict(help="image to PNG as text").tag(sync=True)
+    scene = Dict(help="what lies over the images").tag(sync=True)
+    beside = Unicode("", help="HTML beside the images").tag(sync=True)
+    selected = Unicode("", help="the image whose numbers are written out").tag(sync=True)
+    blink = Bool(False).tag(sync=True)
+    hover_fiber = Unicode("").tag(sync=True)
+    selected_match = Unicode("").tag(sync=True)
 
 
-class Sky:
-    """Positions on the sky in the picture's own units: arcsec right and down of its centre."""
-
-    def __init__(self, ra: float, dec: float) -> None:
-        self.ra, self.dec, self.shrink = ra, dec, cos(radians(dec))
-
-    def __call__(self, ra: float, dec: float) -> tuple[float, float]:
-        east = ((ra - self.ra + 180.0) % 360.0 - 180.0) * self.shrink * 3600.0
-        return -east, -(dec - self.dec) * 3600.0
-
-
-def _circle(x: float, y: float, radius: float, color: str, width: float, more: str = "", tip: str = "") -> str:
-    title = f"<title>{escape(tip)}</title>" if tip else ""
-    return (
-        f'<circle cx="{x:.3f}" cy="{y:.3f}" r="{radius:.3f}" fill="none" stroke="{color}" '
-        f'stroke-width="{width}" vector-effect="non-scaling-stroke" {more}>{title}</circle>'
-    )
-
-
-def _fibers(fibers: tuple[Fiber, ...], sky: Sky) -> str:
-    ranked = list(enumerate(fibers[:NEAREST_FIBERS]))[::-1]  # the heaviest drawn last, on top
-    return "".join(
-        _circle(
-            *sky(fiber.ra, fiber.dec),
-            Fiber.DIAMETER / 2,
-            fiber_color(rank),
-            1.6 if rank < 4 else 0.7,
-            tip=f"fiber {rank + 1}, weight {words.number(fiber.weight)}, exposure {fiber.expnum}",
-        )
-        for rank, fiber in ranked
-    )
-
-
-def _frame(half: float) -> str:
-    """Compass and a scale bar of 2 arcsec."""
-    bar = half - 0.35
-    return (
-        f'<g stroke="{INK}" stroke-width="1.2" vector-effect="non-scaling-stroke">'
-        f'<line x1="{-bar}" y1="{bar}" x2="{-bar + 2}" y2="{bar}" vector-effect="non-scaling-stroke"/></g>'
-        f'<text class="ew-svg-text" x="{-bar}" y="{bar - 0.2}">2″</text>'
-        f'<text class="ew-svg-text" x="0" y="{-half + 0.72}" text-anchor="middle">N</text>'
-        f'<text class="ew-svg-text" x="{-half + 0.12}" y="0.25">E</text>'
-    )
-
-
-def _shapes(measurements: Measurements, growth: Growth | None, sky: Sky, half: float) -> str:
-    """The aperture with its sky annulus, catalogue objects, and the point spread function."""
-    parts = [_fibers(measurements.detection.fibers, sky)]
-    for match in measurements.matches:
-        x, y = sky(match.object.ra, match.object.dec)
-        tip = f"{match.object.catalog} {match.object.identifier}, {match.separation:.2f}″ away"
-        parts.append(
-            f'<rect x="{x - 0.28:.3f}" y="{y - 0.28:.3f}" width="0.56" height="0.56" fill="none" '
-            f'stroke="{CATALOG}" stroke-width="{1.8 if match.rank == 1 else 1}" '
-            f'vector-effect="non-scaling-stroke"><title>{escape(tip)}</title></rect>'
-        )
-    if growth is not None and isfinite(growth.radius):
-        x, y = sky(growth.ra, growth.dec)
-        parts.append(_circle(x, y, growth.radius, MEASURED, 2.2, tip=f"aperture, radius {growth.radius:.2f}″"))
-        parts += [
-            _circle(x, y, edge, MEASURED, 0.8, 'stroke-dasharray="3 3"', "edge of the sky annulus")
-            for edge in growth.annulus
-            if isfinite(edge)
-        ]
-    return "".join(parts) + _frame(half)
-
-
-def _caption(cutout: Cutout, growth: Growth | None) -> str:
+def caption(cutout: Cutout, growth: Growth | None) -> str:
+    """Under an image: band, survey, and the magnitude in the aperture or its limit."""
     first = f"<b>{escape(cutout.band)}</b> {escape(cutout.survey)}"
     if not cutout.usable:
         return f"{first}<br>no data here"
@@ -162,152 +61,368 @@ def _caption(cutout: Cutout, growth: Growth | None) -> str:
     return f"{first}<br>{escape(words.aperture_magnitude(growth))}{radius}"
 
 
-def tile(picture: str, cutout: Cutout, growth: Growth | None, shapes: str, key: str, selected: bool) -> str:
-    """One image with what is drawn over it, as HTML."""
-    half = FIELD / 2
-    psf = ""
-    if isfinite(cutout.psf_fwhm):
-        place = half - 0.3 - cutout.psf_fwhm / 2
-        psf = _circle(place, place, cutout.psf_fwhm / 2, INK, 1.0, tip=f"PSF, FWHM {cutout.psf_fwhm:.2f}″")
-    note = cutout.note or (growth.note if growth is not None else "")
-    return (
-        f'<button class="ew-tile" data-key="{escape(key)}" aria-pressed="{str(selected).lower()}" '
-        f'title="{escape(note or "select this image")}">'
-        f'<svg viewBox="{-half} {-half} {FIELD} {FIELD}" preserveAspectRatio="xMidYMid meet">'
-        f'<image href="{picture}" x="{-half}" y="{-half}" width="{FIELD}" height="{FIELD}"/>{shapes}{psf}</svg>'
-        f'<span class="ew-tile-text">{_caption(cutout, growth)}</span></button>'
-    )
-
-
-def growth_curve(growth: Growth | None) -> str:
-    """Magnitude over radius as SVG, the adopted radius marked and the limit drawn as a line."""
-    steps = [] if growth is None else [s for s in growth.steps if isfinite(s.mag) and isfinite(s.radius)]
-    # where the light is lost in the sky the magnitude runs off, and would flatten all that was measured
-    steps = [s for s in steps if not s.mag_err > WORST_STEP] or steps
-    if growth is None or len(steps) < 2:
-        return '<div class="ew-growth ew-none">no growth curve</div>'
-    left, right, top, bottom = 34.0, 172.0, 22.0, 128.0
-    radii, mags = [s.radius for s in steps], [s.mag for s in steps]
-    bright, faint = min(mags), max(mags)
-    room = max(0.15 * (faint - bright), 0.1)
-    bright, faint = bright - room, faint + room
-    reach = max(max(radii), growth.radius if isfinite(growth.radius) else 0.0) * 1.05
-
-    def x(radius: float) -> float:
-        return left + (right - left) * radius / reach
-
-    def y(mag: float) -> float:
-        return top + (bottom - top) * (min(max(mag, bright), faint) - bright) / (faint - bright)
-
-    points = " ".join(f"{x(s.radius):.1f},{y(s.mag):.1f}" for s in steps)
-    errors = "".join(
-        f'<line x1="{x(s.radius):.1f}" x2="{x(s.radius):.1f}" y1="{y(s.mag - s.mag_err):.1f}" '
-        f'y2="{y(s.mag + s.mag_err):.1f}" stroke="{FAINT}"/>'
-        for s in steps
-        if isfinite(s.mag_err)
-    )
-    adopted = (
-        f'<line x1="{x(growth.radius):.1f}" x2="{x(growth.radius):.1f}" y1="{top}" y2="{bottom}" '
-        f'stroke="{MEASURED}" stroke-dasharray="3 2"/>'
-        if isfinite(growth.radius)
-        else ""
-    )
-    texts = "".join(
-        f'<text x="{left - 4}" y="{y(mag) + 3.5:.1f}" text-anchor="end">{mag:.1f}</text>' for mag in (bright, faint)
-    )
-    return (
-        f'<div class="ew-growth"><svg viewBox="0 0 180 152" preserveAspectRatio="xMidYMid meet">'
-        f'<text x="{left}" y="13">growth, {escape(growth.band)} mag</text>'
-        f'<path d="M{left} {top} V{bottom} H{right}" fill="none" stroke="#8b97a3"/>{errors}{adopted}'
-        f'<polyline points="{points}" fill="none" stroke="{INK}" stroke-width="1.3"/>{texts}'
-        f'<text x="{left}" y="{bottom + 13}" text-anchor="middle">0</text>'
-        f'<text x="{right}" y="{bottom + 13}" text-anchor="end">{reach:.1f}″</text></svg></div>'
-    )
+def readout(growth: Growth | None, interpretation: Interpretation | None) -> str:
+    """What the aperture on the selected image says, in one line."""
+    if growth is None:
+        return ""
+    radius = f"radius {growth.radius:.2f}″" if isfinite(growth.radius) else "no aperture"
+    parts = [f"<b>{escape(growth.band)}</b> {radius}", f"<b>{escape(words.aperture_magnitude(growth))}</b>"]
+    if isfinite(growth.limit) and not growth.is_limit:
+        parts.append(f"2σ limit {growth.limit:.2f}")
+    if interpretation is not None:
+        own = from_aperture(interpretation, growth.survey, growth.band)[1]
+        if own is not None:
+            parts.append(f"from it P(LAE)/P(OII) {escape(words.ratio(own, interval=False))}")
+        limit = interpretation.continuum.is_limit
+        lya = words.equivalent_width(interpretation.ew_lya, interpretation.ew_lya_err, limit)
+        oii = words.equivalent_width(interpretation.ew_oii, interpretation.ew_oii_err, limit)
+        parts += [
+            f"all: EW {escape(lya)} as Lyα, {escape(oii)} as [O II]",
+            f"P(LAE)/P(OII) <b>{escape(words.ratio(interpretation.plae_poii, interval=False))}</b>",
+            f"P(Lyα) <b>{escape(words.percent(interpretation.p_lya))}</b>",
+        ]
+    return '<div class="ew-readout">' + "".join(f"<span>{part}</span>" for part in parts) + "</div>"
 
 
 class ImagingPanel(Panel):
     """Images about the detection, and the aperture a person may change."""
 
     def __init__(self, state: ExplorerState) -> None:
-        self._pictures: tuple[Detection | None, dict[int, str]] = (None, {})
+        self._pictures: tuple[tuple[Detection | None, str, float], dict[str, str]] = ((None, "", 0.0), {})
+        self._wide: tuple[Detection | None, dict[int, tuple[Cutout, str]]] = (None, {})
         self._writing = False
+        self._shown: list[int] = []
+        self.view = "images"
         self.title = Markup()
-        self.tiles = Markup().add_class("ew-fill")
-        self.tiles.on_pick(self._select)
+        self.tabs = Markup()
+        self.tabs.on_pick(self.show)
+        self._make_tools()
+        self.readout = Markup().add_class("ew-readout-row")
+        self.tiles = ImageTiles().add_class("ew-fill")
+        self.fluxes = ImageTiles().add_class("ew-fill").add_class("ew-flux")
+        self.empty = Markup().add_class("ew-fill")
+        self.sky = SkyView(state).add_class("ew-fill")
+        tools = W.HBox([self.radius, self.east, self.north, self.automatic, self.field, self.stretch, self.blink])
+        self.tools = tools.add_class("ew-tools")
+        head = W.HBox([self.title, self.tools, self.tabs]).add_class("ew-head")
+        super().__init__(state, "imaging", (head, self.readout, self.tiles, self.fluxes, self.sky, self.empty))
+        self._listen()
+        self.watch(self._draw, "measurements", "interpretation", "stretch", "field", "band", clear=self._clear)
+        self.watch(self._follow, "hover_fiber", "selected_match", "blink")
+        self._offer()
+
+    def _make_tools(self) -> None:
+        least, most = apertures.RADII
         self.radius = W.FloatSlider(
-            description="aperture ″", min=RADII[0], max=RADII[1], step=0.1, value=1.0, readout_format=".1f",
+            description="aperture ″", min=least, max=most, step=0.1, value=1.0, readout_format=".1f",
             continuous_update=False,
         ).add_class("ew-slider")  # fmt: skip
-        self.radius.observe(self._set_radius, "value")
+        box = {"continuous_update": False, "value": "0"}
+        self.east = W.Text(description="E ″", tooltip="centre of the aperture, arcsec east", **box).add_class(
+            "ew-number"
+        )
+        self.north = W.Text(description="N ″", tooltip="centre of the aperture, arcsec north", **box)
+        self.north.add_class("ew-number")
         self.automatic = W.Button(description="automatic", tooltip="Back to the automatic aperture")
         self.automatic.add_class("ew-small")
+        self.field = W.Dropdown(
+            description="field", options=[(f"{each:.0f}″", each) for each in tiles.FIELDS]
+        ).add_class("ew-choice")
+        self.stretch = W.Dropdown(
+            description="stretch", options=[(text, name) for name, text in tiles.STRETCHES.items()]
+        ).add_class("ew-choice")
+        self.blink = W.ToggleButton(description="blink", tooltip="Show the bands one after the other in one place")
+        self.blink.add_class("ew-small")
+
+    def _listen(self) -> None:
+        state = self.state
+        self.radius.observe(self._typed, "value")
+        self.east.observe(self._typed, "value")
+        self.north.observe(self._typed, "value")
         self.automatic.on_click(lambda _button: state.choose(aperture=None))
-        head = W.HBox([self.title, self.radius, self.automatic]).add_class("ew-head")
-        super().__init__(state, "imaging", (head, self.tiles))
-        self.watch(self._draw, "measurements", "band", clear=self._clear)
+        for name in ("field", "stretch", "blink"):
+            getattr(self, name).observe(self._set, "value")
+        for view in (self.tiles, self.fluxes):
+            view.observe(lambda change: state.set_trait("hover_fiber", change["new"]), "hover_fiber")
+            view.observe(lambda change: state.set_trait("selected_match", change["new"]), "selected_match")
+            view.on_msg(self._receive)
+        self.tiles.observe(self._select, "selected")
 
-    def _select(self, key: str) -> None:
-        self.state.band = key
+    def _offer(self) -> None:
+        """The keys of this panel."""
+        group = "images"
+        offer = self.state.register
+        offer("wider images", key="w", help="Show more of the sky in the images.", do=lambda: self.zoom(1), group=group)
+        offer("closer images", key="q", help="Show less of the sky, larger.", do=lambda: self.zoom(-1), group=group)
+        offer("next image", key="v", help="Select the next image.", do=self.next_image, group=group)
+        offer("blink images", key="k", help="Blink the images in one place, or end it.", do=self._blink, group=group)
+        offer("next stretch", key="t", help="Scale the images to grey another way.", do=self.next_stretch, group=group)
+        offer(
+            "images, line flux, sky", key="y", help="Turn to the next tab of the images.", do=self.next_view,
+            group=group,
+        )  # fmt: skip
+        offer(
+            "automatic aperture", key="u", help="Go back to the automatic aperture.", group=group,
+            do=lambda: self.state.choose(aperture=None),
+        )  # fmt: skip
 
-    def _set_radius(self, change: dict) -> None:
+    # -------------------------------------------------------------------------------------- what a person does
+
+    def show(self, view: str) -> None:
+        """Turn to the images, the maps of the line's flux, or the sky."""
+        if view in VIEWS:
+            self.view = view
+            self._draw()
+
+    def next_view(self) -> None:
+        """Turn to the next tab."""
+        names = list(VIEWS)
+        self.show(names[(names.index(self.view) + 1) % len(names)])
+
+    def zoom(self, step: int) -> None:
+        """Show more (1) or less (-1) of the sky."""
+        nearest = min(range(len(tiles.FIELDS)), key=lambda n: abs(tiles.FIELDS[n] - self.state.field))
+        self.state.field = tiles.FIELDS[min(max(nearest + step, 0), len(tiles.FIELDS) - 1)]
+
+    def next_stretch(self) -> None:
+        """Another way to scale counts to grey."""
+        names = list(tiles.STRETCHES)
+        now = names.index(self.state.stretch) if self.state.stretch in names else 0
+        self.state.stretch = names[(now + 1) % len(names)]
+
+    def next_image(self) -> None:
+        """Select the next image."""
+        keys = list(self.tiles.pictures)
+        if keys:
+            self.state.band = keys[(keys.index(self.tiles.selected) + 1) % len(keys)]
+
+    def _blink(self) -> None:
+        self.state.blink = not self.state.blink
+
+    def _select(self, change: dict) -> None:
         if not self._writing:
-            self.state.choose(aperture=Aperture(round(float(change["new"]), 2)))
+            self.state.band = change["new"]
 
-    def _picture(self, detection: Detection, cutouts: tuple[Cutout, ...], number: int) -> str:
-        """The resampled picture; a new aperture does not change it, so it is made once a detection."""
-        if self._pictures[0] is not detection:
-            self._pictures = (detection, {})
-        known = self._pictures[1]
-        if number not in known:
-            data = north_up(cutouts[number], detection.ra, detection.dec)
-            limits = pictures.robust_range(data, -1.5, 12.0)
-            known[number] = pictures.data_uri(pictures.gray(data, limits, asinh=True))
-        return known[number]
+    def _set(self, change: dict) -> None:
+        if not self._writing:
+            name = next(each for each in ("field", "stretch", "blink") if getattr(self, each) is change["owner"])
+            self.state.set_trait(name, change["new"])
+
+    def _typed(self, _change: dict) -> None:
+        if self._writing:
+            return
+        try:
+            east, north = (float(box.value.replace(",", ".").replace("−", "-")) for box in (self.east, self.north))
+        except ValueError:
+            self.state.message = "the centre of the aperture is not a number; give arcsec such as 0.4"
+            return
+        reach = apertures.REACH
+        x, y = float(np.clip(-east, -reach, reach)), float(np.clip(-north, -reach, reach))
+        self.state.choose(aperture=self._aperture(x, y, float(self.radius.value)))
+
+    def _aperture(self, x: float, y: float, radius: float) -> Aperture:
+        """The aperture about a place in the picture; one about the detection itself needs no centre."""
+        radius = round(float(np.clip(radius, *apertures.RADII)), 2)
+        detection = self.state.detection
+        if detection is None or (abs(x) < 0.005 and abs(y) < 0.005):
+            return Aperture(radius)
+        return Aperture(radius, *Sky(detection.ra, detection.dec).position(x, y))
+
+    def _receive(self, widget: ImageTiles, content: Any, _buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        if "zoom" in content:
+            self.zoom(1 if content["zoom"] > 0 else -1)
+        dragged = content.get("drag")
+        if isinstance(dragged, dict):
+            final = bool(dragged.get("final"))
+            try:
+                self._drag(str(dragged["key"]), self._aperture(dragged["x"], dragged["y"], dragged["r"]), final)
+            finally:
+                # the browser waits for this word before it sends the next step
+                widget.send({"dragged": "final" if final else "step"})
+
+    def _drag(self, key: str, aperture: Aperture, final: bool) -> None:
+        """One step of an aperture on the move: only the image under the pointer is measured until it is let go."""
+        state, measurements = self.state, self.state.measurements
+        if measurements is None:
+            return
+        if final:
+            state.choose(aperture=aperture)
+            return
+        touched = next((n for n in self._shown if tiles.image_key(measurements.cutouts[n]) == key), None)
+        if touched is None:
+            return
+        choices = state.choices
+        try:
+            tried = with_aperture(measurements, aperture, (touched,))
+            found = interpret(
+                tried, identity=choices.identity, redshift=choices.redshift, counterpart=choices.counterpart,
+                without=choices.without,
+            )  # fmt: skip
+        except DataError as error:
+            state.message = str(error)
+            return
+        with state.drawing():
+            state.interpretation = found
+
+    # --------------------------------------------------------------------------------------- what it looks like
+
+    def _follow(self) -> None:
+        state = self.state
+        for view in (self.tiles, self.fluxes):
+            view.hover_fiber, view.selected_match = state.hover_fiber, state.selected_match
+        self._writing = True
+        try:
+            self.tiles.blink = self.blink.value = state.blink
+        finally:
+            self._writing = False
 
     def _clear(self) -> None:
-        self.tiles.markup = ""
+        for view in (self.tiles, self.fluxes):
+            view.scene = {}
+        self.readout.markup = ""
+
+    def _measured(self) -> Measurements | None:
+        """What is measured, with an aperture that is being dragged and a counterpart that was chosen."""
+        found, measured = self.state.interpretation, self.state.measurements
+        if found is not None and measured is not None and found.measurements.detection is measured.detection:
+            return found.measurements
+        return measured
 
     def _draw(self) -> None:
-        measurements = self.state.measurements
-        if measurements is None or not measurements.cutouts:
-            self._empty(measurements)
-            return
-        detection, cutouts, growths = measurements.detection, measurements.cutouts, measurements.growths
-        shown = choose_cutouts(cutouts)
-        keys = {number: f"{cutouts[number].band} {cutouts[number].survey}".strip() for number in shown}
-        selected = next((n for n in shown if keys[n] == self.state.band), favourite(cutouts, shown))
-        sky = Sky(detection.ra, detection.dec)
-        parts = []
-        for number in shown:
-            growth = growths[number] if number < len(growths) else None
-            shapes = _shapes(measurements, growth, sky, FIELD / 2)
-            parts.append(
-                tile(
-                    self._picture(detection, cutouts, number), cutouts[number], growth, shapes, keys[number],
-                    number == selected,
-                )
-            )  # fmt: skip
-        chosen = growths[selected] if selected < len(growths) else None
-        self.tiles.markup = (
-            f'<div class="ew-tiles" style="--tiles:{len(parts)}">{"".join(parts)}{growth_curve(chosen)}</div>'
-        )
-        more = f" · {len(cutouts) - len(shown)} more not shown" if len(cutouts) > len(shown) else ""
-        self.title.markup = (
-            f"<h3>Imaging <small>{FIELD:.0f}″, N up, E left · circles fibers, "
-            f'<i style="color:{MEASURED}">aperture</i>, '
-            f'<i style="color:{CATALOG}">catalogue</i>{more}</small></h3>'
-        )
-        self._show_radius(chosen, measurements)
+        measured, shown = self.state.measurements, self._measured()
+        there = measured is not None and bool(measured.cutouts)
+        self._place(there or self.view != "images")
+        self._tabs()
+        if measured is None or shown is None or not there:
+            self._empty(measured)
+        else:
+            self._images(measured, shown)
+        if self.view == "flux" and measured is not None:
+            self._fluxes(measured)
+        self.sky.visible = self.view == "sky"
 
-    def _show_radius(self, growth: Growth | None, measurements: Measurements) -> None:
-        self.radius.disabled = growth is None
-        self.automatic.disabled = measurements.aperture is None
-        if growth is not None and isfinite(growth.radius):
+    def _place(self, there: bool) -> None:
+        """Which of the views is on the page."""
+        wanted = {
+            self.tiles: there and self.view == "images",
+            self.fluxes: self.view == "flux",
+            self.sky: self.view == "sky",
+            self.empty: not there,
+            self.readout: self.view == "images",
+            self.tools: self.view == "images",
+        }
+        for widget, visible in wanted.items():
+            display = None if visible else "none"
+            if widget.layout.display != display:
+                widget.layout.display = display
+
+    def _tabs(self) -> None:
+        self.tabs.markup = '<div class="ew-tabs" role="tablist">' + "".join(
+            f'<button class="ew-tab" role="tab" data-key="{name}" aria-selected="{str(name == self.view).lower()}">'
+            f"{text}</button>"
+            for name, text in VIEWS.items()
+        ) + "</div>"  # fmt: skip
+
+    def _images(self, measured: Measurements, shown: Measurements) -> None:
+        detection, cutouts, growths = shown.detection, shown.cutouts, shown.growths
+        self._shown = numbers = tiles.choose_cutouts(cutouts)
+        keys = {number: tiles.image_key(cutouts[number]) for number in numbers}
+        selected = next((n for n in numbers if keys[n] == self.state.band), tiles.favourite(cutouts, numbers))
+        sky = Sky(*self._center(detection, cutouts[selected]))
+        parts, notes = [], []
+        for number in numbers:
+            growth = growths[number] if number < len(growths) else None
+            cutout, note = self._reaching(detection, cutouts, number)
+            notes.append(note)
+            psf = cutout.psf_fwhm if isfinite(cutout.psf_fwhm) else 0.0
+            parts.append(
+                {
+                    "key": keys[number],
+                    "caption": caption(cutout, growth),
+                    "note": "; ".join(e for e in (cutout.note or (growth.note if growth else ""), note) if e),
+                    "psf": psf,
+                    "aperture": apertures.aperture(growth, sky),
+                    "sources": apertures.sources(shown.sources, cutout, sky),
+                    "movable": growth is not None,
+                }
+            )
+        least, most = apertures.RADII
+        scene = {
+            "field": self.state.field,
+            "bar": tiles.scale_bar(self.state.field),
+            "fibers": apertures.fibers(detection.fibers, shown.excluded_fibers, sky),
+            "objects": apertures.objects(measured, shown, sky),
+            "tiles": parts,
+            "limits": {"least": least, "most": most, "reach": min(apertures.REACH, self.state.field / 2)},
+        }
+        chosen = growths[selected] if selected < len(growths) else None
+        with self.tiles.hold_sync():
+            self.tiles.pictures = self._painted(detection, cutouts, keys, sky)
+            if self.tiles.scene != scene:
+                self.tiles.scene = scene
+            self.tiles.beside = growth_curve(chosen)
             self._writing = True
             try:
-                self.radius.value = float(np.clip(round(growth.radius, 2), *RADII))
+                self.tiles.selected = keys[selected]
             finally:
                 self._writing = False
+        more = f" · {len(cutouts) - len(numbers)} more not shown" if len(cutouts) > len(numbers) else ""
+        said = " · files end here" if any(notes) else ""
+        self.title.markup = f'<h3 title="{LEGEND}{more}{said}">Imaging<small>{more}{said}</small></h3>'
+        self.readout.markup = readout(chosen, self.state.interpretation)
+        self._show_tools(chosen, shown, sky)
+
+    def _center(self, detection: Detection, cutout: Cutout) -> tuple[float, float]:
+        return (detection.ra, detection.dec) if isfinite(detection.ra) else cutout.position
+
+    def _reaching(self, detection: Detection, cutouts: tuple[Cutout, ...], number: int) -> tuple[Cutout, str]:
+        """The image, read farther around from its file where the field asks for that, once a detection."""
+        cutout = cutouts[number]
+        if tiles.reaches(cutout, self.state.field):
+            return cutout, ""
+        if self._wide[0] is not detection:
+            self._wide = (detection, {})
+        known = self._wide[1]
+        if number not in known:
+            known[number] = tiles.wider(cutout, tiles.FIELDS[-1])
+        return known[number]
+
+    def _painted(
+        self, detection: Detection, cutouts: tuple[Cutout, ...], keys: dict[int, str], sky: Sky
+    ) -> dict[str, str]:
+        """The resampled pictures; a new aperture does not change them, so they are made once a view."""
+        view = (detection, self.state.stretch, self.state.field)
+        if self._pictures[0][0] is not detection or self._pictures[0][1:] != view[1:]:
+            made = {}
+            for number, key in keys.items():
+                cutout = self._reaching(detection, cutouts, number)[0]
+                data = tiles.north_up(cutout, sky.ra, sky.dec, self.state.field)
+                made[key] = pictures.data_uri(tiles.painted(data, cutouts[number], self.state.stretch))
+            self._pictures = (view, made)
+        return self._pictures[1]
+
+    def _fluxes(self, measured: Measurements) -> None:
+        painted, scene = flux_scene(measured)
+        with self.fluxes.hold_sync():
+            self.fluxes.pictures = painted
+            self.fluxes.scene = scene
+
+    def _show_tools(self, growth: Growth | None, shown: Measurements, sky: Sky) -> None:
+        for each in (self.radius, self.east, self.north):
+            each.disabled = growth is None
+        self.automatic.disabled = shown.aperture is None
+        self._writing = True
+        try:
+            if growth is not None and isfinite(growth.radius):
+                self.radius.value = float(np.clip(round(growth.radius, 2), *apertures.RADII))
+                x, y = sky(growth.ra, growth.dec)
+                self.east.value, self.north.value = (words.number(-each + 0.0) for each in (x, y))
+            self.field.value = min(tiles.FIELDS, key=lambda each: abs(each - self.state.field))
+            self.stretch.value = self.state.stretch if self.state.stretch in tiles.STRETCHES else "asinh"
+        finally:
+            self._writing = False
 
     def _empty(self, measurements: Measurements | None) -> None:
         notes: tuple[str, ...] = ()
@@ -315,5 +430,8 @@ class ImagingPanel(Panel):
             notes = measurements.detection.imaging.notes or ("no image covers this position",)
         text = "; ".join(notes) or "not measured"
         self.title.markup = "<h3>Imaging</h3>"
-        self.tiles.markup = f'<div class="ew-none">{escape(text)}</div>'
-        self.radius.disabled = self.automatic.disabled = True
+        self.empty.markup = f'<div class="ew-none">{escape(text)}</div>'
+        self.readout.markup = ""
+        self.tiles.pictures, self.tiles.scene = {}, {}
+        for each in (self.radius, self.east, self.north, self.automatic):
+            each.disabled = True

@@ -33,6 +33,30 @@ def robust_range(data: np.ndarray, low: float = -2.0, high: float = 5.0) -> tupl
     return middle + low * sigma, middle + high * sigma
 
 
+def levels(data: np.ndarray, limits: tuple[float, float], asinh: bool = False) -> np.ndarray:
+    """Grey levels, dark for much light; `EMPTY` where there is no data.
+
+    Parameters
+    ----------
+    data : array, shape (ny, nx)
+    limits : tuple of float
+        The values that become white and black.
+    asinh : bool
+        Compress the bright end (Lupton et al. 2004, PASP 116, 133).
+
+    Returns
+    -------
+    array of uint8, shape (ny, nx)
+    """
+    low, high = limits
+    scaled = np.clip((np.nan_to_num(data, nan=low) - low) / max(high - low, 1e-30), 0.0, 1.0)
+    if asinh:
+        scaled = np.arcsinh(8.0 * scaled) / np.arcsinh(8.0)
+    level = (255.0 * (1.0 - scaled)).astype(np.uint8)
+    level[~np.isfinite(data)] = EMPTY
+    return level
+
+
 def gray(
     data: np.ndarray, limits: tuple[float, float], marked: np.ndarray | None = None, asinh: bool = False
 ) -> np.ndarray:
@@ -52,13 +76,7 @@ def gray(
     -------
     array of uint8, shape (ny, nx, 3)
     """
-    low, high = limits
-    scaled = np.clip((np.nan_to_num(data, nan=low) - low) / max(high - low, 1e-30), 0.0, 1.0)
-    if asinh:
-        scaled = np.arcsinh(8.0 * scaled) / np.arcsinh(8.0)
-    level = (255.0 * (1.0 - scaled)).astype(np.uint8)
-    level[~np.isfinite(data)] = EMPTY
-    picture = np.repeat(level[..., None], 3, axis=2)
+    picture = np.repeat(levels(data, limits, asinh)[..., None], 3, axis=2)
     if marked is not None:
         picture[marked] = _rgb(palette.MASKED)
     return picture

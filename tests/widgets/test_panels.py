@@ -7,12 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from astropy.wcs import WCS
 
-from elixer_widgets.analysis import Aperture
 from elixer_widgets.classification.solutions import Companion
-from elixer_widgets.detection import Cutout, DataError, FiberImages
-from elixer_widgets.widgets import fiber_strip, imaging, pictures, rivals
+from elixer_widgets.detection import DataError, FiberImages
+from elixer_widgets.widgets import fiber_strip, pictures, rivals
 from elixer_widgets.widgets import state as state_module
 from elixer_widgets.widgets.explorer import Explorer
 from tests import factories
@@ -238,89 +236,6 @@ def test_no_fibers_is_said_in_words():
     assert "no fiber data came" in fiber_strip.draw(FiberImages(reason="no fiber data came with this spectrum"))
 
 
-# ----------------------------------------------------------------------------------------------------- imaging
-
-
-@pytest.mark.parametrize("turn", [0.0, 37.0, 180.0])
-def test_pictures_are_north_up_east_left_however_the_image_lies(turn):
-    n, scale = 121, 0.2
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.crval, wcs.wcs.crpix = [200.0, 50.0], [61.0, 61.0]
-    angle = np.radians(turn)
-    wcs.wcs.cd = scale / 3600 * np.array([[-np.cos(angle), np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    data = np.zeros((n, n), np.float32)
-    x, y = wcs.world_to_pixel_values(200.0 + 2.0 / 3600 / np.cos(np.radians(50.0)), 50.0 + 3.0 / 3600)  # east, north
-    data[round(float(y)), round(float(x))] = 1.0
-    picture = imaging.north_up(Cutout(data, wcs, "g", 25.0), 200.0, 50.0)
-    row, column = np.argwhere(picture > 0.5).mean(axis=0)
-    size = picture.shape[0]
-    east = -((column + 0.5) / size - 0.5) * imaging.FIELD
-    north = ((row + 0.5) / size - 0.5) * imaging.FIELD
-    assert (east, north) == (pytest.approx(2.0, abs=0.25), pytest.approx(3.0, abs=0.25))
-
-
-def test_what_lies_outside_the_image_is_empty():
-    picture = imaging.north_up(factories.make_cutout(), factories.RA, factories.DEC + 14.0 / 3600)
-    assert np.isnan(picture[-1]).all() and np.isfinite(picture[0]).all()
-
-
-def test_overlays_lie_where_the_sky_has_them():
-    sky = imaging.Sky(200.0, 60.0)
-    x, y = sky(200.0 + 1.0 / 3600, 60.0 + 2.0 / 3600)
-    assert x == pytest.approx(-0.5) and y == pytest.approx(-2.0)  # left is east, up is north
-    assert imaging.Sky(0.0001, 0.0)(359.9999, 0.0)[0] == pytest.approx(0.72)
-
-
-def test_one_image_a_band_the_deepest_first_in_order_of_color():
-    cutouts = tuple(
-        replace(factories.make_cutout(), band=band, depth=depth)
-        for band, depth in (("z", 23.0), ("r", 24.0), ("r", 27.0), ("g", 25.0), ("u", 26.0), ("i", 24.0))
-    )
-    assert [(cutouts[n].band, cutouts[n].depth) for n in imaging.choose_cutouts(cutouts)] == [
-        ("u", 26.0), ("g", 25.0), ("r", 27.0), ("i", 24.0), ("z", 23.0),
-    ]  # fmt: skip
-
-
-def test_the_radius_slider_measures_again_and_automatic_goes_back(explorer):
-    panel = explorer.images
-    assert panel.radius.value == pytest.approx(1.2)
-    panel.radius.value = 2.4
-    assert explorer.state.choices.aperture == Aperture(2.4)
-    assert "in 2.4″" in panel.tiles.markup and 'r="2.400"' in panel.tiles.markup
-    assert not panel.automatic.disabled
-    panel.automatic.click()
-    assert explorer.state.choices.aperture is None
-    assert panel.radius.value == pytest.approx(1.2)
-
-
-def test_a_limit_in_an_image_is_written_as_one(state):
-    made = state.measurements
-    growths = tuple(replace(growth, is_limit=True) for growth in made.growths)
-    panel = imaging.ImagingPanel(state)
-    state.measurements = replace(made, growths=growths)
-    assert "&gt; 26.30 (2σ)" in panel.tiles.markup
-
-
-def test_picking_an_image_selects_its_band(explorer):
-    pick(explorer.images.tiles, "r TEST")
-    assert explorer.state.band == "r TEST"
-    assert re.search(r'data-key="r TEST" aria-pressed="true"', explorer.images.tiles.markup)
-
-
-def test_without_imaging_the_reason_is_told(explorer):
-    explorer.state.next()
-    assert "no imaging came with this spectrum" in explorer.images.tiles.markup
-    assert explorer.images.radius.disabled
-    assert "no catalogue objects" in explorer.matches.table.markup
-
-
-def test_matches_are_listed_best_first(explorer):
-    rows = re.findall(r"<tr class.*?</tr>", explorer.matches.table.markup)
-    assert len(rows) == 2
-    assert all(part in text(rows[0]) for part in ("0.22″", "1 %", "g 24.60", "2.7000", "2.70"))
-
-
 # ----------------------------------------------------------------------------------------------------- exports
 
 
@@ -379,24 +294,6 @@ def test_what_is_missing_is_said_and_errors_come_first(explorer, monkeypatch):
     assert "copy the file again" in explorer.status.line.markup
 
 
-def test_matches_of_another_detection_do_not_stay(explorer, monkeypatch):
-    def broken(*_args, **_options):
-        raise DataError("no")
-
-    monkeypatch.setattr(state_module, "interpret", broken)
-    explorer.state.position = 2
-    assert "0.22″" in explorer.matches.table.markup
-    explorer.state.position = 1  # no imaging, and again no interpretation
-    assert "0.22″" not in explorer.matches.table.markup
-
-
-def test_the_photo_z_plot_marks_both_redshifts(explorer):
-    markup = explorer.matches.table.markup
-    assert "polyline" in markup and "Lyα" in markup and "[O II]" in markup
-    explorer.state.next()
-    assert "polyline" not in explorer.matches.table.markup
-
-
 def test_a_fault_stays_on_the_page_though_another_part_of_the_panel_is_drawn(explorer, monkeypatch):
     from elixer_widgets.widgets import spectrum
 
@@ -418,9 +315,3 @@ def test_a_turn_to_a_known_detection_sends_each_widget_once(explorer, monkeypatc
     monkeypatch.setattr(W.Widget, "_send", lambda self, message, buffers=None: sent.append(self.model_id))
     explorer.state.position = 2
     assert sent and len(sent) == len(set(sent))
-
-
-def test_a_growth_curve_is_not_flattened_by_steps_lost_in_the_sky():
-    growth = factories.make_measurements().growths[0]
-    lost = replace(growth.steps[-1], radius=3.0, mag=31.8, mag_err=9.0)
-    assert imaging.growth_curve(replace(growth, steps=(*growth.steps, lost))) == imaging.growth_curve(growth)
