@@ -19,7 +19,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from elixer_widgets._errors import DataError
@@ -66,28 +66,14 @@ def release_path() -> Path:
     return kept_release()
 
 
-def _asked(query: str) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(query.lstrip("?")).items()}
-
-
 def follow_query(state: ExplorerState, query: str) -> None:
     """Show what an address asks for: `detectid`, and `z` or `identity`, as `?detectid=2100000001&z=0.417`.
 
     What cannot be followed is said in `state.message`; the page opens all the same.
     """
-    wanted = _asked(query)
-    if "detectid" in wanted:
-        state.jump(wanted["detectid"])
-    state.start()
-    if state.message:
-        return
-    if "z" in wanted:
-        try:
-            state.choose(redshift=float(wanted["z"]))
-        except ValueError:
-            state.message = f"z={wanted['z']} in the address is not a number; give one such as z=0.417"
-    elif "identity" in wanted:
-        state.choose(identity=wanted["identity"])
+    from elixer_widgets.widgets.address import follow
+
+    follow(state, query)
 
 
 def page() -> W.Widget:
@@ -98,6 +84,7 @@ def page() -> W.Widget:
     import ipywidgets as W
 
     from elixer_widgets.releases import open_release
+    from elixer_widgets.widgets.address import detectid_of
     from elixer_widgets.widgets.explorer import Explorer
     from elixer_widgets.widgets.markup import escape
 
@@ -105,7 +92,7 @@ def page() -> W.Widget:
     ahead = os.environ.get("VOILA_PREHEAT") == "True"
     query = "" if ahead else os.environ.get("QUERY_STRING", "")
     try:
-        explorer = Explorer(open_release(release_path()), detectid=_asked(query).get("detectid"))
+        explorer = Explorer(open_release(release_path()), detectid=detectid_of(query))
     except DataError as error:
         return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
     if ahead:

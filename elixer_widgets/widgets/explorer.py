@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import anywidget
 import ipywidgets as W
 from traitlets import Bool, Dict, Int, Unicode
 
 from elixer_widgets.releases.base import Release
+from elixer_widgets.widgets.address import FOLLOWED, query_of
 from elixer_widgets.widgets.continua import Continua
 from elixer_widgets.widgets.controls import Controls
 from elixer_widgets.widgets.detections import DetectionList
@@ -133,7 +133,7 @@ class Explorer(W.VBox):
         self._parts = tuple(dict.fromkeys(parts_of(self)))
         state.drawing = self._together
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
-        state.observe(self._address, ["detection", "choices"])
+        state.observe(self._address, list(FOLLOWED))
         self._address()
 
     @contextmanager
@@ -145,18 +145,12 @@ class Explorer(W.VBox):
             yield
 
     def _address(self, _change: Any = None) -> None:
-        detection, choices = self.state.detection, self.state.choices
+        detection = self.state.detection
         if detection is None:
             return
-        # text, because a browser keeps only 15 digits of a number
-        query = {"detectid": str(detection.detectid)}
-        if choices.redshift is not None:
-            query["z"] = f"{choices.redshift:g}"
-        if choices.identity is not None:
-            query["identity"] = choices.identity
         with self.frame.hold_sync():
             self.frame.title = f"{detection.label} · ELiXer Widgets"
-            self.frame.query = "?" + urlencode(query)
+            self.frame.query = query_of(self.state)
 
     def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
         name = content.get("pressed") if isinstance(content, dict) else None

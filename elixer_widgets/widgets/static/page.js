@@ -155,10 +155,12 @@ function render({ model, el }) {
       model.save_changes();
     }, 200);
   });
+  let moved = 0;
   const address = () => {
-    const query = model.get("query");
     document.title = model.get("title");
-    if (query && document.body.dataset.voila) history.replaceState(null, "", query);
+    // browsers refuse a page that changes its address many times a second, as a drag would
+    clearTimeout(moved);
+    moved = setTimeout(() => model.get("query") && history.replaceState(null, "", model.get("query")), 150);
   };
   // only in a page of its own: a notebook's title and address are not ours to change
   const alone = Boolean(document.body.dataset.voila);
