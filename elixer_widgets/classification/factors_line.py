@@ -20,11 +20,6 @@ from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, observed_air
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
-NOISE_EVEN = 5.7
-"""S/N at which the calibration's share of false lines holds."""
-ARTIFACT_EVEN = 6.0
-"""The same of artifacts."""
-
 ACCEPTED_CASE = 5.0
 """ln of the likelihood that an accepted multi-line solution has at least; our estimate."""
 CROWDED = 3
@@ -53,6 +48,12 @@ _STAR = np.array([kind.identity == "star" for kind in KINDS])
 _ABSORBING = np.array([kind.identity in ("star", "other", "artifact", "noise") for kind in KINDS])
 
 
+def _thinning(snr: float, start: float, width: float, floor: float) -> float:
+    """ln of how a share changes with S/N: even up to `start`, then falling as a Gaussian, to `floor` at last."""
+    beyond = max(snr - start, 0.0) / width
+    return float(np.log(np.exp(-0.5 * beyond**2) + floor))
+
+
 def quality(line: LineFit, calibration: Calibration) -> np.ndarray:
     """Signal to noise against false lines, fit quality against artifacts, and the sign of the line."""
     snr = line.snr if np.isfinite(line.snr) else 0.0
@@ -61,8 +62,9 @@ def quality(line: LineFit, calibration: Calibration) -> np.ndarray:
         # At high S/N no line is a Gaussian to within its errors
         misfit = -calibration.misfit * min(max(line.chi2 - 1.5 - 0.03 * snr, 0.0) ** 2, 4.0)
     out = np.where(_ARTIFACT | _NOISE | _STAR, 0.0, misfit)
-    out[_NOISE] = min(-calibration.noise_fall * (snr - NOISE_EVEN), 6.0)
-    out[_ARTIFACT] = calibration.artifact_rise * np.log(max(snr, 3.0) / ARTIFACT_EVEN)
+    c = calibration
+    out[_NOISE] = _thinning(snr, c.noise_from, c.noise_width, c.noise_floor)
+    out[_ARTIFACT] = _thinning(snr, c.artifact_from, c.artifact_width, c.artifact_floor)
     if line.is_absorption:
         out[~_ABSORBING] = -12.0
     return out
