@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from traitlets import Bool, Float, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
+from elixer_widgets._remeasured import with_aperture
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
@@ -164,6 +165,7 @@ class ExplorerState(HasTraits):
         self._future: list[Choices] = []
         self._passing = False
         self._refused = False
+        self._held: dict[Callable[[], None], None] | None = None
         self.actions = Actions()
         self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
         super().__init__(release=release, detectids=ids)
@@ -288,6 +290,34 @@ class ExplorerState(HasTraits):
     def _tell_history(self) -> None:
         self.can_undo, self.can_redo = bool(self._past), bool(self._future)
 
+    # --------------------------------------------------------------------------------------- how it is drawn
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within, panels note that they must draw; at the end each draws once, and the browser shows all at once."""
+        if self._held is not None:
+            yield
+            return
+        self._held = {}
+        try:
+            with self.drawing():
+                try:
+                    yield
+                finally:
+                    while self._held:
+                        draw = next(iter(self._held))
+                        del self._held[draw]
+                        draw()
+        finally:
+            self._held = None
+
+    def defer(self, draw: Callable[[], None]) -> bool:
+        """Whether `draw` will be called at the end of `together`; if not, it is to be called now."""
+        if self._held is None:
+            return False
+        self._held[draw] = None
+        return True
+
     # ------------------------------------------------------------------------------------- what follows from it
 
     @validate("position")
@@ -335,7 +365,7 @@ class ExplorerState(HasTraits):
         detectid = self.detectids[self.position]
         self._prefetch.await_one(detectid)
         # what is known already appears at once; what is not, piece by piece
-        with self.drawing() if detectid in self._measured else nullcontext():
+        with self.together() if detectid in self._measured else nullcontext():
             self._begin_anew()
             self.message = ""
             self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
@@ -350,7 +380,7 @@ class ExplorerState(HasTraits):
         if self.measurements is None or not change.new.same_measurement(change.old):
             self._measure()
         else:
-            with self.drawing():
+            with self.together():
                 self._interpret()
 
     def _prepare(self) -> None:
@@ -368,7 +398,7 @@ class ExplorerState(HasTraits):
         detection, choices = self.detection, self.choices
         try:
             found = None if detection is None else self._measured_as(detection, choices)
-            with self.drawing():
+            with self.together():
                 self.measurements = found
                 self._interpret()
         finally:
@@ -383,11 +413,23 @@ class ExplorerState(HasTraits):
         found: Measurements | None = self._attempt(
             "Measuring",
             detection.detectid,
-            lambda: measure(detection, aperture=choices.aperture, excluded_fibers=choices.excluded_fibers),
+            lambda: self._measure_anew(detection, choices),
         )
         if automatic and found is not None:
             self._measured.keep(detection.detectid, found)
         return found
+
+    def _measure_anew(self, detection: Detection, choices: Choices) -> Measurements:
+        """Only the images where nothing but the aperture changed; everything otherwise."""
+        known = self.measurements
+        if (
+            choices.aperture is not None
+            and known is not None
+            and known.detection is detection
+            and known.excluded_fibers == choices.excluded_fibers
+        ):
+            return with_aperture(known, choices.aperture)
+        return measure(detection, aperture=choices.aperture, excluded_fibers=choices.excluded_fibers)
 
     def _interpret(self) -> None:
         measurements, choices = self.measurements, self.choices

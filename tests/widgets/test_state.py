@@ -8,6 +8,7 @@ from traitlets import TraitError
 from elixer_widgets.analysis import Aperture
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets import state as state_module
+from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import REMEMBERED, Choices, ExplorerState
 from tests.widgets.fakes import FakeRelease
 
@@ -34,13 +35,13 @@ def test_an_identity_drops_a_redshift_and_the_other_way_round(state):
     assert state.choices == Choices(redshift=0.3)
 
 
-def test_a_new_aperture_measures_again_and_keeps_the_identity(state, counts):
+def test_a_new_aperture_measures_the_images_alone_and_keeps_the_identity(state, counts):
     state.choose(identity="OII")
     state.choose(aperture=Aperture(2.0))
     assert state.choices.identity == "OII"
     assert state.interpretation.identity == "OII"
     assert all(growth.radius == 2.0 for growth in state.measurements.growths)
-    assert counts["measure"] == 2
+    assert counts["measure"] == 1
 
 
 def test_excluded_fibers_reach_the_measurement(state, monkeypatch):
@@ -317,3 +318,57 @@ def test_no_key_means_two_things(state):
         state.register("wink", key="w", help="Wink.", do=lambda: None)
     with pytest.raises(ValueError, match="already"):
         state.register("wave", help="Wave.", do=lambda: None)
+
+
+# ------------------------------------------------------------------------------------------------- how it is drawn
+
+
+class Counting(Panel):
+    """A panel that counts its drawings."""
+
+    def __init__(self, state, *names):
+        self.drawn, self.seen, self.fails = 0, None, False
+        super().__init__(state, "counting", ())
+        self.watch(self._draw, *names, clear=self._clear)
+
+    def _draw(self):
+        if self.fails:
+            raise ValueError("nothing to draw with")
+        self.drawn += 1
+        self.seen = self.state.interpretation
+
+    def _clear(self):
+        raise RuntimeError("cannot be cleared either")
+
+
+def test_a_panel_draws_once_when_a_known_page_is_turned_to(state):
+    state.next()
+    panel = Counting(state, "detection", "measurements", "interpretation", "choices")
+    panel.drawn = 0
+    state.previous()
+    assert panel.drawn == 1 and panel.seen is state.interpretation
+
+
+def test_a_panel_that_fails_even_in_clearing_leaves_the_others_drawn(state, caplog):
+    broken, other = Counting(state, "interpretation"), Counting(state, "interpretation")
+    broken.fails = True
+    state.choose(identity="OII")
+    assert other.seen.identity == "OII"
+    assert "nothing to draw with" in broken._fault.markup and "please report" in broken._fault.markup
+    assert "cannot be cleared either" in caplog.text
+    broken.fails = False
+    state.choose(identity="Lya")
+    assert broken._fault.markup == "" and broken.seen.identity == "Lya"
+
+
+def test_what_a_drawing_changes_is_drawn_as_well(state):
+    class Setting(Counting):
+        def _draw(self):
+            super()._draw()
+            self.state.selected_match = f"of {self.state.interpretation.identity}"
+
+    Setting(state, "interpretation")
+    follower = Counting(state, "selected_match")
+    follower.drawn = 0
+    state.choose(identity="OII")
+    assert state.selected_match == "of OII" and follower.drawn == 1

@@ -127,13 +127,20 @@ function render({ model, el }) {
     const scene = model.get("scene");
     layout();
     const half = scene.field / 2;
+    const common = JSON.stringify([scene.field, scene.fibers, scene.objects]);
     for (const tile of scene.tiles || []) {
       const made = tiles.get(tile.key);
       made.svg.setAttribute("viewBox", `${-half} ${-half} ${scene.field} ${scene.field}`);
       for (const [name, value] of [["x", -half], ["y", -half], ["width", scene.field], ["height", scene.field]]) {
         made.image.setAttribute(name, value);
       }
-      made.over.innerHTML = overlay(scene, tile, shapeOf(tile));
+      // an aperture that moves on one image leaves the others as they are
+      const shape = shapeOf(tile);
+      const drawn = JSON.stringify([common, tile, shape]);
+      if (made.drawn !== drawn) {
+        made.over.innerHTML = overlay(scene, tile, shape);
+        made.drawn = drawn;
+      }
       if (made.words !== tile.caption) made.text.innerHTML = made.words = tile.caption;
       made.box.title = tile.note;
     }
@@ -231,8 +238,9 @@ function render({ model, el }) {
       drag.shape = { ...drag.shape, x: clip(x + drag.offset[0]), y: clip(y + drag.offset[1]), minor: drag.shape.r };
     }
     drag.moved = true;
-    const { over } = tiles.get(drag.key);
-    over.querySelector(".ew-shape").innerHTML = aperture(drag.shape, true);
+    const made = tiles.get(drag.key);
+    made.drawn = "";
+    made.over.querySelector(".ew-shape").innerHTML = aperture(drag.shape, true);
     pending = { key: drag.key, x: drag.shape.x, y: drag.shape.y, r: drag.shape.r, final: false };
     tell();
   };
@@ -294,7 +302,10 @@ function render({ model, el }) {
       draw();
       if (model.get("blink")) turn();
     },
-    "change:pictures": paint,
+    "change:pictures": () => {
+      drag = pending = null; // other images: nothing of these is in the hand
+      paint();
+    },
     "change:selected": choose,
     "change:hover_fiber": light,
     "change:selected_match": pick,
