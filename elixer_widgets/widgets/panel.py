@@ -41,22 +41,34 @@ class Panel(W.VBox):
         After a failure `clear` is called, so that nothing of another detection stays to be taken for this one's.
         """
 
-        def safely(_change: Any = None) -> None:
+        def safely() -> None:
             try:
                 draw()
             except Exception as error:
                 log.exception("%s could not be drawn", type(self).__name__)
                 if clear is not None:
-                    clear()
+                    self._attempt(clear)
                 self._faults[draw] = (
-                    f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected."
+                    f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected. "
+                    "Another identity or detection may draw it again; please report the number of this one."
                 )
             else:
                 self._faults.pop(draw, None)
             self._show_fault(" ".join(self._faults.values()))
 
-        self.state.observe(safely, list(names))
+        def changed(_change: Any) -> None:
+            # a page turn changes several traits, of which a panel may observe two
+            if not self.state.defer(safely):
+                safely()
+
+        self.state.observe(changed, list(names))
         safely()
+
+    def _attempt(self, clear: Callable[[], None]) -> None:
+        try:
+            clear()
+        except Exception:  # what broke the drawing may break this too, and the others must go on
+            log.exception("%s could not be cleared", type(self).__name__)
 
     def _show_fault(self, text: str) -> None:
         display = None if text else "none"
