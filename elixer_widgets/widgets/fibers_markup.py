@@ -66,9 +66,11 @@ def span_of(cutout: FiberCutout) -> tuple[float, float]:
     return first - half, last + half
 
 
-def describe(fiber: Fiber) -> str:
-    """Where the light fell, in three short lines."""
+def describe(fiber: Fiber, in_use: bool = True) -> str:
+    """Where the light fell, in three short lines, the first of which says so where it is not used."""
     first = f"<b>{number(fiber.weight)}</b> · {number(fiber.distance, 1)}″ · χ² {number(fiber.chi2, 1)}"
+    if not in_use:
+        first = f"<b>switched off</b> · {number(fiber.weight)}"
     exposure = f"{fiber.date}v{fiber.obsid:03d} exp {fiber.expnum}" if fiber.date else ""
     place = " ".join(part for part in (fiber.specid, fiber.amp, str(fiber.fibnum) if fiber.fibnum else "") if part)
     edge = " · IFU edge" if fiber.on_ifu_edge else ""
@@ -130,7 +132,7 @@ def _fiber_rows(shown: Sequence[FiberCutout], excluded: Collection[str], stretch
             _picture(soft, soft_limits, "smoothed", stretch),
         )
         tip = f"{in_words(fiber)}\nmasked pixels in yellow; click to switch it {'off' if on else 'on'}"
-        text = describe(fiber) if on else f"<div><b>switched off</b></div>{describe(fiber)}"
+        text = describe(fiber, on)
         rows.append(
             f'<div class="ew-strip-row" role="button" tabindex="0" aria-pressed="{str(on).lower()}" '
             f'aria-label="fiber {rank + 1}, {"in use" if on else "switched off"}" '

@@ -31,6 +31,9 @@ from elixer_widgets.widgets.spectrum_data import (
 from elixer_widgets.widgets.spectrum_plots import NOTHING, LineMarks, axes, curve, figure, put, sky_bands
 from elixer_widgets.widgets.state import ExplorerState
 
+MOST_NAMES = 12
+"""Lines named in the zoomed plot at once."""
+
 ASK = "click a feature to fit and name it"
 
 
@@ -69,7 +72,7 @@ class LineFitPanel(Panel):
         self.zero = curve(self.x, self.y, FAINT)
         self.rest = curve(self.x, self.left, INK, 1.2)
         self.rest_zero = curve(self.x, self.left, MEASURED, 1.2)
-        self.names = LineMarks(self.x, unit)
+        self.names = LineMarks(self.x, unit, MOST_NAMES)
         self.axes = axes(self.x, self.y)
         self.axes[0].visible = False
         self.figure = figure(
@@ -198,8 +201,10 @@ class LineFitPanel(Panel):
 
     def _draw_feature(self) -> None:
         feature = self.state.feature
-        pieces = [f"<span>{name} <b>{escape(value)}</b></span>" for name, value in quickfit.in_words(feature)]
-        self.quick.markup = "".join(pieces) or f"<span>{ASK}</span>"
+        told = quickfit.in_words(feature)
+        pieces = "".join(f"<span>{name} <b>{escape(value)}</b></span>" for name, value in told)
+        tip = " ".join(f"{name} {value}" for name, value in told) + " erg/s/cm²"
+        self.quick.markup = f'<div title="quick fit: {escape(tip)}">{pieces}</div>' if told else f"<span>{ASK}</span>"
         self.name.disabled = feature is None
         self.name.options = quickfit.name_options(feature)
         if feature is not None and isfinite(feature.sigma):

@@ -146,9 +146,10 @@ def in_words(feature: LineFit | None) -> list[tuple[str, str]]:
         return []
     if not isfinite(feature.flux):
         return [("λ", f"{feature.center:.1f} Å"), ("", "; ".join(feature.flags) or "could not be fitted")]
-    return [
-        ("λ", f"{words.with_error(feature.center, feature.center_err)} Å"),
+    pairs = [
+        ("λ", f"{words.with_error(feature.center, feature.center_err, 1)} Å"),
         ("σ", f"{words.with_error(feature.sigma, feature.sigma_err, 1)} Å"),
-        ("F", words.flux(feature.flux, feature.flux_err)),
         ("S/N", words.number(feature.snr, 1)),
+        ("F", words.flux(feature.flux, feature.flux_err)),
     ]
+    return [(name, text.replace(" ± ", "±").replace(" × ", "×")) for name, text in pairs]

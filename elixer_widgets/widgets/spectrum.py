@@ -94,7 +94,8 @@ def expected_markup(interpretation: Interpretation | None, shown: tuple[float, f
     spectrum = interpretation.measurements.spectrum or interpretation.measurements.detection.spectrum
     low, high = float(spectrum.wavelength[0]), float(spectrum.wavelength[-1])
     chips, outside = [], []
-    for line in expected_lines(interpretation):
+    # those that decide first: there may be more than there is room for
+    for line in sorted(expected_lines(interpretation), key=lambda each: each.rank):
         companion = known.get(line.name)
         if not low <= line.wavelength <= high:
             outside.append(f"{line.label} {line.wavelength:.0f} Å")
@@ -111,10 +112,9 @@ def expected_markup(interpretation: Interpretation | None, shown: tuple[float, f
             f'<button class="ew-chip" data-key="{line.wavelength:.3f}" data-status="{status}" '
             f'aria-pressed="{str(on).lower()}" title="{escape(tip)}">{escape(line.label)} <b>{amount}</b></button>'
         )
-    if outside:
-        rest = f"{len(outside)} outside" if chips else "all outside the spectrum"
-        chips.append(f'<span class="ew-chip-out" title="{escape(chr(10).join(outside))}">{rest}</span>')
-    return f'<div class="ew-chips">{"".join(chips)}</div>'
+    rest = f"{len(outside)} outside" if chips else "all outside the spectrum"
+    tail = f'<span class="ew-chip-out" title="{escape(chr(10).join(outside))}">{rest}</span>' if outside else ""
+    return f'<div class="ew-expected-line"><div class="ew-chips">{"".join(chips)}</div>{tail}</div>'
 
 
 class SpectrumPanel(Panel):

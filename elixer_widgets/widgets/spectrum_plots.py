@@ -69,6 +69,7 @@ def figure(marks: list[bq.Mark], drawn: list[bq.Axis], bottom: int, interaction:
         interaction=interaction,
         fig_margin={"top": 4, "bottom": bottom, "left": LEFT, "right": RIGHT},
         animation_duration=0,
+        display_toolbar=False,
         background_style={"fill": PAPER},
     )
 
@@ -80,25 +81,33 @@ class LineMarks:
     ----------
     x, unit : bqplot.Scale
         Wavelengths, and heights from 0 to 1.
+    most : int
+        Names that find room.
     """
 
-    def __init__(self, x: bq.Scale, unit: bq.Scale) -> None:
+    def __init__(self, x: bq.Scale, unit: bq.Scale, most: int = MOST_LABELS) -> None:
+        self._most = most
+        self._shown: tuple[Label, ...] | None = None
         self.places = curve(x, unit, HYPOTHESIS, line_style="dashed", opacities=[0.75])
         # always the same number of them: the browser draws between two changes, and counts that differ confuse it
         self.texts = bq.Label(
-            x=np.zeros(MOST_LABELS), y=np.zeros(MOST_LABELS), text=[""] * MOST_LABELS, align="middle",
+            x=np.zeros(most), y=np.zeros(most), text=[""] * most, align="middle",
             scales={"x": x, "y": unit}, colors=[HYPOTHESIS], default_size=11, font_weight="bold", y_offset=8,
         )  # fmt: skip
 
     def draw(self, labels: Sequence[Label], low: float) -> None:
         """Show these labels; those not in use wait, empty, at `low` (Å)."""
+        labels = labels[: self._most]
+        if self._shown == tuple(labels):
+            return  # the browser would draw them all again
+        self._shown = tuple(labels)
         if labels:
             x = [(label.wavelength, label.wavelength, label.place, np.nan) for label in labels]
             y = [(0.0, HEADROOM, LABEL_ROWS[label.row] - 0.105, np.nan) for label in labels]
             put(self.places, np.ravel(x), np.ravel(y))
         else:
             put(self.places, NOTHING, NOTHING)
-        unused = MOST_LABELS - len(labels)
+        unused = self._most - len(labels)
         with self.texts.hold_sync():
             self.texts.x = np.array([label.place for label in labels] + [low] * unused)
             self.texts.y = np.array([LABEL_ROWS[label.row] for label in labels] + [0.0] * unused)
