@@ -6,12 +6,15 @@ import gc
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets import prefetch
 from elixer_widgets.widgets import state as state_module
+from elixer_widgets.widgets.explorer import Explorer
 from elixer_widgets.widgets.prefetch import Memory, Prefetch
 from elixer_widgets.widgets.state import REMEMBERED, ExplorerState
 from tests import factories
@@ -136,3 +139,39 @@ def test_the_thread_ends_with_the_state(faked, monkeypatch):
 
 def test_a_release_that_cannot_be_copied_is_used_as_it_is():
     assert prefetch.own_copy(lock := threading.Lock()) is lock
+
+
+def memory() -> float:
+    """Megabytes that this process holds."""
+    gc.collect()
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no VmRSS")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc: Linux only")
+def test_500_page_turns_leave_no_widget_and_no_memory_behind(faked, monkeypatch):
+    monkeypatch.setattr(prefetch, "PAUSE", 0.0)
+    monkeypatch.setattr(state_module, "NEIGHBOURS", (1, -1))
+
+    class Long(FakeRelease):
+        ids = tuple(range(2101630000, 2101630040))
+
+    explorer = Explorer(Long())
+
+    def turn(times: int) -> None:
+        for number in range(times):
+            explorer.state.position = number % (len(Long.ids) - 1)
+            if number % 3 == 0:
+                explorer.state.choose(identity="OII")
+
+    turn(60)  # what is made once and kept is made by now
+    widgets, before = len(_instances), memory()
+    turn(500)
+    explorer.state._prefetch.end()
+    after = len(_instances)
+    assert after == widgets
+    assert len(explorer.state._measured) <= REMEMBERED
+    assert memory() - before < 50
