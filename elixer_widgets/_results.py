@@ -19,8 +19,12 @@ from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.imaging.flux_maps import FluxMap, fiber_map
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.doublets import DoubletFit
 from elixer_widgets.spectra.extraction import FiberFlux, continuum_in_field, line_in_field
 from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.models import alone, identity_model
+from elixer_widgets.spectra.profiles import BroadNarrowFit, line_asymmetry
+from elixer_widgets.spectra.sampling import SampledLine, sample_line
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,29 @@ class Measurements:
             return FluxMap(reason=reason)
         flux, error = continuum_in_field(field)
         return fiber_map(field.ra, field.dec, flux, error, (self.detection.ra, self.detection.dec))
+
+    @property
+    def used_spectrum(self) -> Spectrum:
+        """The spectrum measured: the detection's, or that of the fibers left on."""
+        return self.detection.spectrum if self.spectrum is None else self.spectrum
+
+    @cached_property
+    def sampled(self) -> SampledLine:
+        """Draws from the posterior of the main line, made at the first use.
+
+        Raises
+        ------
+        DataError
+            If there is no line to sample.
+        """
+        return sample_line(alone(self.used_spectrum, self.line, self.lines), self.line)
+
+    @cached_property
+    def asymmetry(self) -> tuple[float, float]:
+        """Skewness of the main line (Gauss-Hermite h₃) and its error, positive for a red wing; NaN without a line."""
+        if not np.isfinite(self.line.flux):
+            return NAN, NAN
+        return line_asymmetry(alone(self.used_spectrum, self.line, self.lines), self.line)
 
     def _field(self) -> tuple[FiberField, str]:
         try:
@@ -222,3 +249,10 @@ class Interpretation:
     flags: tuple[Flag, ...] = ()
     labels: tuple[str, ...] = ()
     asserted: tuple[str, ...] = ()
+
+    @cached_property
+    def model(self) -> DoubletFit | BroadNarrowFit | None:
+        """The main line fitted as its identity asks: as a doublet, or narrow on broad; None where one Gaussian serves.
+        Made at the first use."""
+        m = self.measurements
+        return identity_model(m.used_spectrum, m.line, m.lines, self.identity)
