@@ -20,6 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import bench_original
 import numpy as np
 
 import elixer_widgets as ew
@@ -106,6 +107,9 @@ def main() -> int:
         print(f"\n| {'step':44s} | runs | median, ms | 95 %, ms   |\n|{'-' * 46}|------|------------|------------|")
         compute(release_path, work)
         print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB\n")
+        print("Against ELiXer 1.22.5 (its figures: one idle core of another, similar computer), processor time:\n")
+        bench_original.main()
+        print()
         if arguments.no_browser:
             return 0
         page = Path(__file__).with_name("bench_page.py")
