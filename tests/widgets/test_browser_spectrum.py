@@ -206,6 +206,32 @@ def test_a_label_dragged_moves_all_lines_and_the_redshift(page, emitter):
     assert "redshift" in page.inner_text(".ew-asserted")
 
 
+def test_the_name_of_a_line_is_a_handle_of_its_own(page):
+    z = page.inner_text(".ew-z b")
+    label = page.eval_on_selector_all(
+        ".ew-spectrum text.label",
+        """all => { const box = all.find(each => each.textContent).getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2]; }""",
+    )
+    page.mouse.move(*label)
+    page.mouse.down()
+    page.mouse.move(label[0] + 40, label[1], steps=5)
+    until(page, "z => document.querySelector('.ew-z b').textContent != z", z)
+    page.keyboard.press("Escape")  # before it is let go: all as it was
+    page.mouse.up()
+    until(page, "z => document.querySelector('.ew-z b').textContent == z", z)
+
+
+def test_a_source_of_the_continuum_is_left_out_and_let_in(page):
+    first = page.locator(".ew-continuum-name").first
+    name = first.inner_text()
+    first.click()
+    until(page, "() => document.querySelector('.ew-continuum-name[aria-pressed=false]')")
+    until(page, "name => document.querySelector('.ew-asserted')?.textContent.includes(name)", name)
+    page.locator(".ew-continuum-name[aria-pressed=false]").click()
+    until(page, "() => !document.querySelector('.ew-continuum-name[aria-pressed=false]')")
+
+
 def test_the_slider_moves_the_labels_while_it_moves(page):
     labels = page.eval_on_selector_all(".ew-spectrum text.label", "all => all.map(each => each.textContent).join()")
     slider = page.locator(".ew-z-slider input")

@@ -231,3 +231,14 @@ def test_the_verdict_says_what_a_person_set(explorer):
     assert "you set" not in explorer.verdict.line.markup
     explorer.state.interpretation = replace(explorer.state.interpretation, asserted=("aperture", "fibers"))
     assert "aperture, fibers" in explorer.verdict.line.markup
+
+
+def test_a_source_of_the_continuum_can_be_left_out(explorer):
+    table, state = explorer.continua.table, explorer.state
+    send(table, picked="narrow")
+    assert state.choices.without == ("narrow",)
+    assert 'data-key="narrow" aria-pressed="false"' in table.markup
+    send(table, picked="unheard of")
+    assert state.choices.without == ("narrow",)
+    send(table, picked="narrow")
+    assert state.choices.without == ()

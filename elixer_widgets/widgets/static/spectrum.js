@@ -74,6 +74,7 @@ function render({ model, el }) {
       return;
     }
     mark(value);
+    host.classList.toggle("ew-over-label", named(event));
     tell(value);
   };
   const beyond = (event) => {
@@ -84,9 +85,17 @@ function render({ model, el }) {
     mark(null);
     tell(null);
   };
+  // bqplot's own layer for zoom lies over the names, so they are found by their place
+  const named = (event) =>
+    [...host.querySelectorAll("text.label")].some((text) => {
+      if (!text.textContent) return false;
+      const box = text.getBoundingClientRect();
+      const across = event.clientX >= box.left && event.clientX <= box.right;
+      return across && event.clientY >= box.top && event.clientY <= box.bottom;
+    });
   const pressed = (event) => {
     if (event.button !== 0) return;
-    const label = event.target.closest && event.target.closest("text.label, .labels text");
+    const label = named(event);
     const value = wavelength(event);
     down = value === null ? null : { x: event.clientX, y: event.clientY, value };
     if (down && (label || event.shiftKey)) {
