@@ -186,7 +186,7 @@ def make_measurements(detection: Detection | None = None) -> Measurements:
                 ApertureStep(r, 10 * r, 0.5, 78.5 * r**2, 25.4 - 0.7 * r, 0.1) for r in (0.8, 0.9, 1.0, 1.1, 1.2)
             ),
             survey=cutout.survey, counts=9.1, counts_err=0.6, limit3=25.9, sky=0.0, sky_err=0.001,
-            annulus=(2.4, 3.6), depth=26.0, pixel_scale=0.2,
+            annulus=(2.4, 3.6), depth=26.0, pixel_scale=0.2, aperture_mag=24.7, aperture_mag_err=0.07,
         )
         for cutout in cutouts
     )  # fmt: skip

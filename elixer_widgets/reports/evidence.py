@@ -10,7 +10,7 @@ from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, wrap
 from elixer_widgets.reports.colors import GREY, ORANGE, SKY
 from elixer_widgets.reports.layout import Box, cutout_box
-from elixer_widgets.reports.wording import signed
+from elixer_widgets.reports.wording import calibration_words, signed
 
 FULL_BAR = 8.0  # natural log odds that fill half of the bar's room
 NAMES_WIDTH, BAR_WIDTH, NUMBER_WIDTH = 215.0, 200.0, 75.0
@@ -56,9 +56,7 @@ def evidence_box(free_slot: int, columns: int) -> Box | None:
 
 def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> None:
     """Draw the evidence into `box`."""
-    title = "Why: log odds for Lyα"
-    if not interpretation.calibrated:
-        title += " (probabilities not calibrated)"
+    title = f"Why: log odds for Lyα (probabilities {calibration_words(interpretation)})"
     canvas.text(box.left, box.top + 12, title, 10)
     y = box.top + 42
     room = int(box.width / (9.0 * PIXELS_PER_POINT * 0.68))

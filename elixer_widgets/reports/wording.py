@@ -121,6 +121,13 @@ def redshift(interpretation: Interpretation) -> str:
     return f"{interpretation.redshift:.4f}{error} {name}"
 
 
+def calibration_words(interpretation: Interpretation) -> str:
+    """What the probabilities were calibrated on, in a few words: the first part of the provenance."""
+    if not interpretation.calibrated:
+        return "not calibrated"
+    return f"calibrated {interpretation.provenance.split(':')[0] or 'against truth'}"
+
+
 def header(interpretation: Interpretation) -> str:
     """The verdict in one line."""
     limit = interpretation.continuum.is_limit

@@ -45,7 +45,11 @@ def draw(interpretation: Interpretation) -> str:
     telling = [piece for piece in ordered if abs(_amount(piece)) >= SILENT]
     silent = [piece for piece in ordered if abs(_amount(piece)) < SILENT]
     foot = [f"Together P(Lyα) = {words.percent(interpretation.p_lya)}"]
-    foot[0] += ", calibrated." if interpretation.calibrated else "; * provisional, not calibrated."
+    foot[0] += (
+        f", calibrated {interpretation.provenance.split(':')[0]}."
+        if interpretation.calibrated
+        else "; * provisional, not calibrated."
+    )
     if silent:
         tip = "; ".join(f"{piece.name}: {piece.words}" for piece in silent)
         names = ", ".join(piece.name for piece in silent)

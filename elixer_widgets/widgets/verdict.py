@@ -53,7 +53,9 @@ def draw(interpretation: Interpretation) -> str:
     """The verdict as HTML."""
     chosen = "set by you" if interpretation.chosen_by == "person" else "automatic"
     label = interpretation.line_label or LABELS.get(interpretation.identity, interpretation.identity)
-    calibrated = "calibrated against truth" if interpretation.calibrated else "provisional, not calibrated"
+    calibrated = (
+        f"calibrated {interpretation.provenance}" if interpretation.calibrated else "provisional, not calibrated"
+    )
     mark = "" if interpretation.calibrated else "*"
     limit = interpretation.continuum.is_limit
     ew = words.equivalent_width(interpretation.equivalent_width, interpretation.equivalent_width_err, limit)

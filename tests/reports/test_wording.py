@@ -132,3 +132,10 @@ def test_shorten_keeps_the_room() -> None:
 
 def test_signed_has_no_negative_zero() -> None:
     assert [wording.signed(x) for x in (-0.01, 0.0, 2.34, -3.0)] == ["0.0", "0.0", "+2.3", "−3.0"]
+
+
+def test_probabilities_say_what_they_were_calibrated_on() -> None:
+    plain = make_interpretation()
+    assert wording.calibration_words(plain) == "not calibrated"
+    fitted = replace(plain, calibrated=True, provenance="on simulated surveys: fitted to 4,000 of them")
+    assert wording.calibration_words(fitted) == "calibrated on simulated surveys"
