@@ -15,7 +15,7 @@ FULL_BAR = 6.0
 """Natural log odds of a bar that fills its side (400 to 1); longer ones are cut, their number is not."""
 
 
-SILENT = 0.05
+SILENT = 0.15
 """Log odds below which a piece of evidence is only named."""
 
 

@@ -194,11 +194,13 @@ def exposures(fibers: Sequence[Fiber], signals: Sequence[ExposureSignal], exclud
         elif signal is None or not isfinite(signal.snr):
             text, tip = "not measured", f"{len(own)} fibers; click to switch them off"
         else:
-            weak = signal.snr < 2.0 and signal.snr < signal.expected - FAINT_LINE
-            text = f"S/N <b>{number(signal.snr, 1)}</b>{' weak' if weak else ''}"
+            # a line in absorption is as much there as one in emission
+            snr, expected = (-signal.snr, -signal.expected) if signal.expected < 0 else (signal.snr, signal.expected)
+            weak = snr < 2.0 and snr < expected - FAINT_LINE
+            text = f"S/N <b>{number(snr, 1)}</b>{' weak' if weak else ''}"
             tip = (
-                f"the line has S/N {number(signal.snr, 1)} in the {signal.fibers} fibers of this exposure; "
-                f"{number(signal.expected, 1)} were it as bright as in all together; click to switch them off"
+                f"the line has S/N {number(snr, 1)} in the {signal.fibers} fibers of this exposure; "
+                f"{number(expected, 1)} were it as bright as in all together; click to switch them off"
             )
         buttons.append(
             f'<button class="ew-exposure" data-key="exposure:{number_}" aria-pressed="{str(on).lower()}" '

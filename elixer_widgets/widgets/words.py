@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, isfinite, log10
+from math import floor, isfinite, isnan, log10
 
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import magnitude_decimals
@@ -52,8 +52,8 @@ def flux(value: float, error: float = float("nan")) -> str:
 
 
 def ratio(plae: PlaeRatio, interval: bool = True) -> str:
-    """P(LAE)/P(OII), with its 68 % interval if asked for, clipped as published."""
-    if not isfinite(plae.value):
+    """P(LAE)/P(OII), with its 68 % interval if asked for, clipped as published; an infinite one is one beyond it."""
+    if isnan(plae.value):
         return DASH
     low, high = RATIO_RANGE
 
@@ -66,7 +66,8 @@ def ratio(plae: PlaeRatio, interval: bool = True) -> str:
         return f"{clipped:.3g}"
 
     text = one(plae.value)
-    if interval and isfinite(plae.low) and isfinite(plae.high) and one(plae.low) != one(plae.high):
+    known = not (isnan(plae.low) or isnan(plae.high))
+    if interval and known and one(plae.low) != one(plae.high):
         text += f" ({one(plae.low).lstrip('≤≥ ')} to {one(plae.high).lstrip('≤≥ ')})"
     return text
 

@@ -158,6 +158,12 @@ def test_exposures_tell_whether_the_line_is_in_them():
     assert "S/N <b>5.2</b>" in first and "weak" not in first and "4.8 were it as bright" in first
     assert "S/N <b>0.3</b> weak" in second
     assert "not measured" in third
+    absorbed = (ExposureSignal(1, -5.2, -4.8, 2), ExposureSignal(2, 0.3, -4.9, 2))
+    first, second, _ = re.findall(
+        r"<button.*?</button>", fibers_markup.exposures(factories.make_fibers(), absorbed, ())
+    )
+    assert "S/N <b>5.2</b>" in first and "weak" not in first
+    assert "S/N <b>−0.3</b> weak" in second
 
 
 def test_the_stretch_is_one_and_can_be_chosen(strip):

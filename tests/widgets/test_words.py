@@ -9,7 +9,7 @@ from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.spectra.continuum import ContinuumEstimate
 from elixer_widgets.widgets import words
 
-NAN = float("nan")
+NAN, INFINITE = float("nan"), float("inf")
 
 
 def growth(**changes):
@@ -42,6 +42,8 @@ def test_a_limit_is_written_as_a_limit():
         (PlaeRatio(1e5, 2e4, 1e6), "≥ 1000"),
         (PlaeRatio(1e-7, 1e-8, 1e-6), "≤ 0.001"),
         (PlaeRatio(500.0, 100.0, 1e6), "500 (100 to 1000)"),
+        (PlaeRatio(INFINITE, 5e5, INFINITE), "≥ 1000"),
+        (PlaeRatio(700.0, 90.0, INFINITE), "700 (90 to 1000)"),
         (PlaeRatio(NAN), "–"),
     ],
 )
