@@ -136,18 +136,14 @@ def _lay_out(folder: Path) -> Path:
 
 
 def _command(notebook: Path, port: int, warm: int) -> list[str]:
+    # A closed page does not end its kernel by itself (voila issue 1458). One that waits for its visitor is busy with
+    # waiting, and so not ended.
     command = [
         sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1",
-        "--template=elixer",
-    ]  # fmt: skip
-    if warm:
-        return [*command, "--preheat_kernel=True", f"--pool_size={warm}"]
-    # a closed page does not end its kernel by itself (voila issue 1458)
-    return [
-        *command,
-        "--MappingKernelManager.cull_interval=60",
+        "--template=elixer", "--MappingKernelManager.cull_interval=60",
         f"--MappingKernelManager.cull_idle_timeout={IDLE}",
-    ]
+    ]  # fmt: skip
+    return [*command, "--preheat_kernel=True", f"--pool_size={warm}"] if warm else command
 
 
 def _answers(url: str) -> bool:
@@ -197,6 +193,20 @@ def running(
     """
     with _server(path, port, warm, environment or {}, log, patience) as (url, _process):
         yield url
+
+
+@contextmanager
+def serving(
+    path: str | PathLike[str],
+    port: int = 0,
+    *,
+    warm: int = 0,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> Iterator[tuple[str, int]]:
+    """As `running`, for who must know the server's process number as well: (address, number)."""
+    with _server(path, port, warm, environment or {}, log, 60.0) as (url, process):
+        yield url, process.pid
 
 
 @contextmanager
@@ -253,7 +263,7 @@ def serve(
     open_browser: bool = True,
     *,
     detectid: int | None = None,
-    warm: int = 0,
+    warm: int = 1,
 ) -> None:
     """Serve the page on a release to browsers on this computer, until interrupted.
 
@@ -268,7 +278,7 @@ def serve(
     detectid : int, optional
         The detection to show first.
     warm : int
-        Pages prepared ahead of their visitors.
+        Pages prepared ahead of their visitors, so that a reload or a second page is there at once.
 
     Raises
     ------

@@ -167,3 +167,131 @@ def test_a_new_aperture_moves_the_numbers(opened, simulated):
     opened.until("document.querySelector('.ew-tile-text').textContent.includes('in 3.3″')")
     assert opened.text(".ew-tile .ew-tile-text") != before
     opened.clean()
+
+
+# ------------------------------------------------------------------------------------ keys, theme, reload, a fault
+
+
+def focus(opened):
+    """Give the keys to the page."""
+    opened.page.evaluate("document.activeElement?.blur()")
+    opened.page.focus(".ew-page")
+
+
+def test_undo_and_redo_by_key_and_by_button(opened):
+    opened.page.click(".ew-card[data-key=Lya]")
+    opened.until("document.querySelector('.ew-line small')?.textContent == 'set by you'")
+    for undo, redo in (("z", "Z"), ("Control+z", "Control+Shift+Z")):
+        focus(opened)
+        opened.page.keyboard.press(undo)
+        opened.until("document.querySelector('.ew-line small')?.textContent == 'automatic'")
+        opened.page.keyboard.press(redo)
+        opened.until("document.querySelector('.ew-line small')?.textContent == 'set by you'")
+    opened.page.click(".ew-tools [data-key=undo]")
+    opened.until("document.querySelector('.ew-line small')?.textContent == 'automatic'")
+    opened.until("document.querySelector('.ew-tools [data-key=undo]').disabled")
+    opened.page.click(".ew-tools [data-key=redo]")
+    opened.until("document.querySelector('.ew-line small')?.textContent == 'set by you'")
+    opened.clean()
+
+
+def test_the_list_of_keys_opens_and_closes_and_holds_the_keys_meanwhile(opened):
+    page = opened.page
+    focus(opened)
+    count = opened.text(".ew-count")
+    page.keyboard.press("?")
+    page.wait_for_selector(".ew-help-box", state="visible")
+    box = page.locator(".ew-help-box").bounding_box()
+    assert box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= 1440 and box["y"] + box["height"] <= 900
+    assert page.evaluate("(e => e.scrollHeight <= e.clientHeight + 1)(document.querySelector('.ew-help-list'))")
+    page.keyboard.press("n")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".ew-help-box", state="hidden")
+    assert opened.text(".ew-count") == count
+    page.click(".ew-tools [data-key=keys]")
+    page.wait_for_selector(".ew-help-box", state="visible")
+    page.click(".ew-help button")
+    page.wait_for_selector(".ew-help-box", state="hidden")
+    page.keyboard.press("n")  # the page has its keys again
+    opened.until(f"document.querySelector('.ew-count').textContent != '{count}'")
+    opened.clean()
+
+
+def paper(opened):
+    """How light the page's paper is, 0 to 255."""
+    color = opened.page.evaluate("getComputedStyle(document.querySelector('.ew-verdict')).backgroundColor")
+    return max(int(part) for part in re.findall(r"\d+", color)[:3])
+
+
+def test_the_theme_follows_the_computer_and_the_switch_and_is_kept(visit, voila):
+    page = visit.page
+    page.emulate_media(color_scheme="dark")
+    settled(visit, voila)
+    assert paper(visit) < 60
+    for selector in (".ew-line b", ".ew-who b", ".ew-z b", ".ew-count"):  # light on dark
+        color = page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).color")
+        assert max(int(part) for part in re.findall(r"\d+", color)[:3]) > 150, selector
+    page.emulate_media(color_scheme="light")
+    visit.until("!document.querySelector('.ew-page').classList.contains('ew-dark')")
+    assert paper(visit) > 200
+    page.click(".ew-tools [data-key=theme]")
+    visit.until("document.querySelector('.ew-page').classList.contains('ew-dark')")
+    page.keyboard.press("Shift+T")
+    visit.until("!document.querySelector('.ew-page').classList.contains('ew-dark')")
+    page.keyboard.press("Shift+T")
+    page.keyboard.press("Shift+T")
+    visit.until("document.querySelector('.ew-page').classList.contains('ew-dark')")
+    page.reload(timeout=120_000)
+    visit.wait()
+    visit.until("document.querySelector('.ew-page').classList.contains('ew-dark')")
+    visit.clean()
+
+
+def test_full_screen_by_key_and_by_button(opened):
+    focus(opened)
+    opened.page.keyboard.press("Shift+F")
+    opened.until("document.fullscreenElement?.classList.contains('ew-page')")
+    opened.page.click(".ew-tools [data-key='full screen']")
+    opened.until("!document.fullscreenElement")
+    opened.clean()
+
+
+def test_a_reload_shows_what_a_person_chose(visit, voila, simulated):
+    detectid = int(open_release(simulated).detectids()[1])
+    settled(visit, voila, f"?detectid={detectid}")
+    visit.page.click(".ew-card[data-key=OII]")
+    visit.until(f"document.querySelector('{LINE}')?.textContent.startsWith('[O II]')")
+    visit.until("location.search.includes('identity=OII')")
+    visit.page.reload(timeout=120_000)
+    visit.wait()
+    assert visit.text(".ew-who b") == str(detectid)
+    assert visit.text(LINE).startswith("[O II]") and visit.text(".ew-line small") == "set by you"
+    visit.clean()
+
+
+def test_every_control_is_reached_by_tab_and_has_a_name(opened):
+    page = opened.page
+    page.wait_for_timeout(4500)  # names are given when all panels are there
+    focus(opened)
+    seen = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        found = page.evaluate("""() => {
+            const it = document.activeElement;
+            if (!it || it === document.body || it.classList.contains('ew-page') || !it.closest('.ew-page')) return null;
+            it.dataset.seen = '1';
+            const labels = [...(it.labels || [])].map(l => l.textContent).join(' ');
+            const name = it.getAttribute('aria-label') || labels || it.textContent || it.title || '';
+            return [it.tagName + '.' + it.className, name.trim()];
+        }""")
+        if found is None:
+            break
+        seen.append(found)
+    assert len(seen) > 25
+    assert [what for what, name in seen if not name] == [], seen
+    missed = page.evaluate("""() => [...document.querySelectorAll(
+        '.ew-page button:enabled, .ew-page input:enabled, .ew-page select:enabled')]
+        .filter(e => e.offsetParent && !e.dataset.seen && getComputedStyle(e).visibility == 'visible')
+        .map(e => e.tagName + '.' + e.className + ' ' + (e.title || e.textContent))""")
+    assert missed == []
+    opened.clean()

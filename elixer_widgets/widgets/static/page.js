@@ -27,15 +27,16 @@ function kept(value) {
   }
 }
 
-// what a screen reader says of a control that carries only a sign
+// what a screen reader says of a control that carries only a sign, or whose words stand beside it
+const CONTROLS = "button, input, select, textarea, [role=slider]";
 function name(control) {
-  if (control.hasAttribute("aria-label") || control.hasAttribute("aria-labelledby") || control.labels?.length) return;
-  const words =
-    control.title || control.parentElement?.title || control.getAttribute("placeholder");
-  const box = /^(INPUT|SELECT|TEXTAREA)$/.test(control.tagName);
-  if (words && (box || !/[A-Za-z]/.test(control.textContent))) {
-    control.setAttribute("aria-label", words);
-  }
+  if (control.hasAttribute("aria-label") || control.hasAttribute("aria-labelledby")) return;
+  if ([...(control.labels || [])].some((label) => label.textContent.trim())) return;
+  const box = control.closest(".jupyter-widgets");
+  const beside = box?.querySelector("label, .widget-label")?.textContent.trim();
+  const words = control.title || control.getAttribute("placeholder") || beside || control.parentElement?.title || box?.title;
+  const sign = control.tagName === "BUTTON" && /[A-Za-z]/.test(control.textContent);
+  if (words && !sign) control.setAttribute("aria-label", words);
 }
 
 function render({ model, el }) {
@@ -59,7 +60,7 @@ function render({ model, el }) {
     theme();
     preference.addEventListener("change", theme);
     for (const wait of [0, 1000, 4000]) {
-      setTimeout(() => root.querySelectorAll("button, input, select, textarea").forEach(name), wait);
+      setTimeout(() => root.querySelectorAll(CONTROLS).forEach(name), wait);
     }
     const before = kept();
     if (before && before !== model.get("theme")) {
@@ -123,7 +124,7 @@ function render({ model, el }) {
     if (own[wanted]) own[wanted]();
     else if (event.target.closest?.(".ew-help") && !event.target.closest(".ew-help-box")) own.keys();
   };
-  const focused = (event) => name(event.target);
+  const focused = (event) => event.target.matches(CONTROLS) && name(event.target);
   const leave = (event) => {
     // the box sees the key first; then the page's own keys work again
     if (typing(event.target) && (event.key === "Escape" || event.key === "Enter")) {
