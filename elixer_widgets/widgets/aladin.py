@@ -47,14 +47,16 @@ _PROPERTIES = "\n".join(
 )
 
 _BEFORE = """
-const __url = URL.createObjectURL(new Blob([%s], {type: "text/javascript"}));
-const %s = (await import(__url)).default;
-URL.revokeObjectURL(__url);
-const __survey = (l, s) => s === "blank"
-  ? l.HiPS({properties: new Blob([%s])}, {name: "blank", imgFormat: "png"}) : s;
 const __able = () => {
   try { return Boolean(document.createElement("canvas").getContext("webgl2")); } catch { return false; }
 };
+const __load = async () => {
+  const url = URL.createObjectURL(new Blob([%s], {type: "text/javascript"}));
+  try { return (await import(url)).default; } finally { URL.revokeObjectURL(url); }
+};
+const %s = __able() ? await __load() : {};
+const __survey = (l, s) => s === "blank"
+  ? l.HiPS({properties: new Blob([%s])}, {name: "blank", imgFormat: "png"}) : s;
 """
 
 _AFTER = """

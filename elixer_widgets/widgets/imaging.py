@@ -350,6 +350,7 @@ class ImagingPanel(Panel):
             )
         least, most = apertures.RADII
         scene = {
+            "of": str(detection.detectid),
             "field": self.state.field,
             "bar": tiles.scale_bar(self.state.field),
             "fibers": apertures.fibers(detection.fibers, shown.excluded_fibers, sky),

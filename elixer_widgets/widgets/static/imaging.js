@@ -2,6 +2,7 @@
 // is told no faster than it answers.
 const SVG = "http://www.w3.org/2000/svg";
 const BLINK = 650; // ms an image is shown while blinking
+const EDGE = 7; // pixels from the aperture's edge within which the pointer takes hold of it
 
 const escape = (text) =>
   String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -90,6 +91,7 @@ function render({ model, el }) {
   let drag = null; // {key, grip, shape, moved, final}
   let waiting = false;
   let pending = null;
+  let ended = -1000;
 
   const side = document.createElement("div");
   side.className = "ew-beside";
@@ -125,6 +127,7 @@ function render({ model, el }) {
 
   const draw = () => {
     const scene = model.get("scene");
+    if (drag && drag.of !== scene.of) drag = pending = null; // the page was turned under the hand
     layout();
     const half = scene.field / 2;
     const common = JSON.stringify([scene.field, scene.fibers, scene.objects]);
@@ -213,21 +216,34 @@ function render({ model, el }) {
     }
     tell();
   };
+  // by place, not by what lies on top there: a catalogue object often sits in the middle of the aperture
+  const gripAt = (shape, x, y, pixel) => {
+    const away = Math.hypot(x - shape.x, y - shape.y);
+    if (Math.abs(away - shape.r) < EDGE * pixel) return "size";
+    return away < shape.r ? "move" : "";
+  };
   const start = (event) => {
-    const grip = event.target.closest("[data-grip]");
     const box = event.target.closest(".ew-tile");
-    if (!grip || !box || event.button || drag?.final) return;
-    const tile = model.get("scene").tiles.find((each) => each.key === box.dataset.key);
+    if (!box || event.button || drag?.final) return;
+    const scene = model.get("scene");
+    const tile = scene.tiles.find((each) => each.key === box.dataset.key);
+    if (!tile?.movable || !tile.aperture) return;
     const svg = tiles.get(tile.key).svg;
     const [x, y] = place(event, svg);
-    drag = { key: tile.key, grip: grip.dataset.grip, shape: { ...tile.aperture }, from: [x, y], moved: false, svg };
+    const grip = gripAt(tile.aperture, x, y, scene.field / svg.clientWidth);
+    if (!grip) return;
+    drag = { key: tile.key, of: scene.of, grip, shape: { ...tile.aperture }, moved: false, svg };
+    drag.from = [event.clientX, event.clientY];
     drag.offset = [tile.aperture.x - x, tile.aperture.y - y];
-    svg.setPointerCapture(event.pointerId);
-    event.preventDefault();
   };
   const round = (value) => Math.round(value * 100) / 100;
   const move = (event) => {
     if (!drag || drag.final) return;
+    if (!drag.moved) {
+      // a click moves nothing; and only what moves takes the pointer, so that a click still finds what lies there
+      if (Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) < 2) return;
+      drag.svg.setPointerCapture(event.pointerId);
+    }
     const [x, y] = place(event, drag.svg);
     const { least, most, reach } = model.get("scene").limits;
     if (drag.grip === "size") {
@@ -247,12 +263,12 @@ function render({ model, el }) {
   const end = (event) => {
     if (!drag || drag.final) return;
     if (!drag.moved || event.type === "pointercancel") {
-      drag = null;
-      pending = null;
+      drag = pending = null;
       if (event.type === "pointercancel") draw();
       return;
     }
     drag.final = true;
+    ended = event.timeStamp;
     pending = { key: drag.key, x: drag.shape.x, y: drag.shape.y, r: drag.shape.r, final: true };
     tell();
   };
@@ -268,6 +284,7 @@ function render({ model, el }) {
   };
   const out = () => set("hover_fiber", "");
   const act = (event) => {
+    if (event.timeStamp - ended < 50) return; // the click that ends a drag
     const match = event.target.closest("[data-match]");
     const box = event.target.closest(".ew-tile");
     if (match) set("selected_match", match.dataset.match === model.get("selected_match") ? "" : match.dataset.match);
@@ -302,10 +319,7 @@ function render({ model, el }) {
       draw();
       if (model.get("blink")) turn();
     },
-    "change:pictures": () => {
-      drag = pending = null; // other images: nothing of these is in the hand
-      paint();
-    },
+    "change:pictures": paint,
     "change:selected": choose,
     "change:hover_fiber": light,
     "change:selected_match": pick,
