@@ -284,3 +284,21 @@ def test_the_quick_fit_by_key_and_rivals_by_key(page, emitter):
     second = page.locator(".ew-card").nth(1).get_attribute("data-key")
     page.keyboard.press(".")
     until(page, "key => document.querySelector(`.ew-card[data-key=${key}]`).ariaPressed == 'true'", second)
+
+
+def test_the_same_hand_in_a_notebook(visit, lab):
+    page = visit.page
+    page.goto(f"{lab}/lab/workspaces/spectrum/tree/notebooks/explorer.ipynb?reset", timeout=120_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=90_000)
+    page.wait_for_timeout(1500)  # the menus come before they answer
+    page.click('.lm-MenuBar-itemLabel:has-text("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    visit.wait()
+    visit.until("document.querySelectorAll('.ew-plot-box[data-ready]').length == 2")
+    page.evaluate("document.querySelector('.ew-page').scrollIntoView({block: 'start'})")
+    box = page.locator(f"{FULL} .bqplot").bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"])
+    until(page, "() => document.querySelector('.ew-quick').innerText.includes('λ')")
+    page.locator(".ew-strip-row[data-fiber] .ew-strip-text").first.hover()
+    until(page, "() => document.querySelector('.ew-strip-row.ew-lit')")
+    visit.clean()
