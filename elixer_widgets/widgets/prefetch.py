@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from elixer_widgets.analysis import Measurements
 from elixer_widgets.detection import DataError, Detection
@@ -16,17 +14,6 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.15
 """Seconds without a page turn before a neighbour is prepared: who leafs fast does not look at what lies between."""
-
-
-def own_copy(release: Any) -> Any:
-    """A copy of a release for use beside the original; the release itself if it cannot be copied.
-
-    A reader keeps open files and tables, which two threads must not fill at once.
-    """
-    try:
-        return pickle.loads(pickle.dumps(release))
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return release
 
 
 def load(detection: Detection) -> None:
@@ -148,4 +135,5 @@ class Prefetch:
             except DataError as error:
                 log.info("detection %s was not prepared: %s", detectid, error)
             except Exception:
-                log.exception("detection %s was not prepared", detectid)
+                if threading.main_thread().is_alive():  # else the interpreter ends, and nothing can be begun
+                    log.exception("detection %s was not prepared", detectid)

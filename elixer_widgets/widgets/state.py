@@ -19,7 +19,7 @@ from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.widgets.keys import Action, Actions
-from elixer_widgets.widgets.prefetch import Memory, Prefetch, own_copy
+from elixer_widgets.widgets.prefetch import Memory, Prefetch
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +61,12 @@ class Choices:
 
 
 def _prefetch(release: Release, kept: Memory) -> Prefetch:
-    """What prepares detections of a release; it knows no state, which may end before it."""
-    copies: list[Release] = []
+    """What prepares detections of a release; it knows no state, which may end before it.
 
-    def read(detectid: int) -> Detection:
-        if not copies:
-            copies.append(own_copy(release))
-        return copies[0].detection(detectid)
-
-    return Prefetch(read, lambda detection: measure(detection), kept.keep)
+    The release is the page's own: readers hold no file open, and reading the places of all images twice would take
+    long where there are many.
+    """
+    return Prefetch(release.detection, lambda detection: measure(detection), kept.keep)
 
 
 class ExplorerState(HasTraits):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from elixer_widgets.widgets import help, keys
 from elixer_widgets.widgets.explorer import Explorer
 from tests.widgets.fakes import FakeRelease
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "keys.md"
 
 
 def press(explorer, key):
@@ -42,6 +45,11 @@ def test_the_help_on_the_page_lists_every_key(explorer):
     for action in explorer.state.actions.values():
         assert keys.escape(action.help) in listed
         assert all(f"<kbd>{keys.escape(keys.shown(key))}</kbd>" in listed for key in action.keys)
+
+
+def test_the_document_is_what_the_table_says(explorer):
+    again = "run `python -m elixer_widgets.widgets.help > docs/keys.md`"
+    assert DOCUMENT.read_text(encoding="utf-8") == keys.markdown(explorer.state.actions), again
 
 
 def test_markdown_tables_hold_every_key():

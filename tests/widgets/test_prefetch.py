@@ -137,10 +137,6 @@ def test_the_thread_ends_with_the_state(faked, monkeypatch):
     assert not thread.is_alive()
 
 
-def test_a_release_that_cannot_be_copied_is_used_as_it_is():
-    assert prefetch.own_copy(lock := threading.Lock()) is lock
-
-
 def memory() -> float:
     """Megabytes that this process holds."""
     gc.collect()
