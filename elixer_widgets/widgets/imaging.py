@@ -103,7 +103,7 @@ class ImagingPanel(Panel):
         self.empty = Markup().add_class("ew-fill")
         self.sky = SkyView(state).add_class("ew-fill")
         tools = W.HBox([self.radius, self.east, self.north, self.automatic, self.field, self.stretch, self.blink])
-        self.tools = tools.add_class("ew-tools")
+        self.tools = tools.add_class("ew-image-tools")
         head = W.HBox([self.title, self.tools, self.tabs]).add_class("ew-head")
         super().__init__(state, "imaging", (head, self.readout, self.tiles, self.fluxes, self.sky, self.empty))
         self._listen()

@@ -1,0 +1,233 @@
+"""A person at the images, the sky and the match table: a real browser on a real server."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from elixer_widgets import measure, open_release
+from elixer_widgets.analysis import match_id
+from elixer_widgets.widgets import aladin
+from tests.widgets.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TILE, READOUT, TABLE = ".ew-tile", ".ew-readout", ".ew-match-table"
+
+
+@pytest.fixture(scope="module")
+def subject(simulated):
+    """The first simulated detection with images, fibers and two catalogue matches: (detectid, Measurements)."""
+    release = open_release(simulated)
+    for detectid in release.detectids():
+        measured = measure(release.detection(int(detectid)))
+        if measured.cutouts and len(measured.matches) > 1 and measured.detection.fibers:
+            return int(detectid), measured
+    pytest.skip("no simulated detection has images, fibers and two matches")
+
+
+@pytest.fixture(scope="module")
+def kept(browser, voila, subject):
+    """One visit for this whole file: a page takes seconds to open."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    visit = Visit(context.new_page())
+    visit.page.goto(f"{voila}/?detectid={subject[0]}", timeout=120_000)
+    visit.wait()
+    visit.page.wait_for_timeout(3000)  # the page's first size and its neighbours are still on their way
+    yield visit
+    context.close()
+
+
+@pytest.fixture
+def opened(kept):
+    """The images of the subject, everything automatic."""
+    kept.page.click(".ew-tab[data-key=images]")
+    if kept.page.is_enabled(".ew-reset"):
+        kept.page.click(".ew-reset")
+        kept.until("document.querySelector('.ew-reset').disabled")
+    kept.page.select_option(".ew-choice select >> nth=0", label="9″")
+    kept.until("document.querySelector('.ew-tile svg').getAttribute('viewBox').endsWith(' 9 9')")
+    kept.page.wait_for_selector(f"{TILE} .ew-aperture", state="attached")
+    return kept
+
+
+def attribute(visit, selector, name):
+    """A number in an attribute of the first element that matches."""
+    return float(visit.page.get_attribute(selector, name))
+
+
+def place(visit, x, y):
+    """The pixel of a place in the first image, arcsec right and down of its middle."""
+    box = visit.page.locator(f"{TILE} svg").first.bounding_box()
+    return box["x"] + box["width"] * (0.5 + x / 9.0), box["y"] + box["height"] * (0.5 + y / 9.0)
+
+
+def pull(visit, start, end):
+    """Drag from one place in the first image to another."""
+    visit.page.mouse.move(*place(visit, *start))
+    visit.page.mouse.down()
+    for share in np.linspace(0.2, 1.0, 5):
+        at = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
+        visit.page.mouse.move(*place(visit, *at))
+        visit.page.wait_for_timeout(40)
+    visit.page.mouse.up()
+
+
+def test_pulling_the_edge_sets_the_radius_and_the_numbers_follow(opened):
+    before = opened.text(READOUT)
+    radius = attribute(opened, f"{TILE} .ew-aperture", "rx")
+    x, y = (attribute(opened, f"{TILE} .ew-aperture", name) for name in ("cx", "cy"))
+    wanted = 2.0 if radius > 2.5 else 3.0
+    pull(opened, (x + radius, y), (x + wanted, y))
+    opened.until(
+        f"Math.abs(parseFloat(document.querySelector('{READOUT}').textContent.split('radius ')[1]) - {wanted}) < 0.1"
+    )
+    opened.until("!document.querySelector('.ew-image-tools button').disabled")
+    after = opened.text(READOUT)
+    assert after != before and "P(Lyα)" in after and "P(LAE)/P(OII)" in after
+    assert opened.text(f"{TILE} .ew-tile-text").endswith(f"in {wanted:.1f}″")
+    opened.clean()
+
+
+def test_the_aperture_is_moved_and_undo_brings_it_back(opened):
+    pull(opened, (0.0, -0.05), (1.2, -1.0))
+    opened.until("document.querySelector('.ew-number input').value.startsWith('−1.')")
+    opened.until("!document.querySelector('.ew-reset').disabled")
+    moved = attribute(opened, f"{TILE} .ew-aperture", "cx")
+    assert moved == pytest.approx(1.2, abs=0.15)
+    opened.page.focus(".ew-page")
+    opened.page.keyboard.press("Control+z")
+    opened.until("Math.abs(document.querySelector('.ew-tile .ew-aperture').getAttribute('cx')) < 0.05")
+    opened.clean()
+
+
+def test_radius_and_centre_can_be_typed(opened):
+    opened.page.fill(".ew-number input >> nth=0", "0.8")
+    opened.page.press(".ew-number input >> nth=0", "Enter")
+    opened.until("Math.abs(document.querySelector('.ew-tile .ew-aperture').getAttribute('cx') - -0.8) < 0.02")
+    opened.page.click(".ew-image-tools button:text-is('automatic')")
+    opened.until("Math.abs(document.querySelector('.ew-tile .ew-aperture').getAttribute('cx')) < 0.05")
+    opened.clean()
+
+
+def test_the_field_is_widened_by_wheel_key_and_list(opened):
+    opened.page.mouse.move(*place(opened, 0.0, 2.0))
+    opened.page.mouse.wheel(0, 120)
+    opened.until("document.querySelector('.ew-tile svg').getAttribute('viewBox').endsWith(' 15 15')")
+    opened.page.focus(".ew-page")
+    opened.page.keyboard.press("w")
+    opened.until("document.querySelector('.ew-tile svg').getAttribute('viewBox').endsWith(' 30 30')")
+    opened.page.keyboard.press("q")
+    opened.until("document.querySelector('.ew-tile svg').getAttribute('viewBox').endsWith(' 15 15')")
+    opened.clean()
+
+
+def test_the_stretch_changes_the_picture(opened):
+    picture = f"document.querySelector('{TILE} image').getAttribute('href')"
+    seen = {opened.page.evaluate(picture)}
+    for name in ("zscale", "−2σ to 5σ", "asinh"):
+        before = opened.page.evaluate(picture)
+        opened.page.select_option(".ew-choice select >> nth=1", label=name)
+        opened.until(f"{picture}.length != {len(before)} || {picture}.slice(-60) != '{before[-60:]}'")
+        seen.add(opened.page.evaluate(picture))
+    assert len(seen) == 3
+    opened.clean()
+
+
+def test_a_fiber_under_the_pointer_lights_up(opened, subject):
+    fiber = subject[1].detection.fibers[0]
+    circle = opened.page.locator(f'{TILE} [data-fiber="{fiber.fiber_id}"]').first
+    x, y, r = (float(circle.get_attribute(name)) for name in ("cx", "cy", "r"))
+    box = opened.page.locator(f"{TILE} svg").first
+    # along its edge until nothing else lies above it
+    for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
+        opened.page.mouse.move(*place(opened, x + r * np.cos(angle), y + r * np.sin(angle)))
+        opened.page.wait_for_timeout(60)
+        if box.locator(".ew-fiber.ew-lit").count():
+            break
+    lit = box.locator(".ew-fiber.ew-lit")
+    assert lit.count() == 1
+    opened.page.mouse.move(5, 5)
+    opened.until(f"!document.querySelector('{TILE} .ew-lit')")
+    opened.clean()
+
+
+def test_images_blink_in_one_place(opened):
+    opened.page.focus(".ew-page")
+    opened.page.keyboard.press("k")
+    opened.until("document.querySelectorAll('.ew-blinking .ew-tile.ew-now').length == 1")
+    count = opened.page.locator(f"{TILE}").count()
+    visible = opened.page.eval_on_selector_all(TILE, "found => found.filter(e => e.offsetParent).length")
+    assert count >= 1 and visible == 1
+    opened.page.keyboard.press("k")
+    opened.until("!document.querySelector('.ew-blinking')")
+    opened.clean()
+
+
+def test_one_selection_in_table_and_image(opened, subject):
+    keys = [match_id(match) for match in subject[1].matches[:2]]
+    opened.page.click(f'{TABLE} .ew-rank[data-key="{keys[1]}"]')
+    opened.until(f"document.querySelector('{TILE} .ew-picked')?.dataset.match == '{keys[1]}'")
+    assert opened.page.locator(f"{TABLE} tr.ew-picked").count() == 1
+    opened.page.focus(".ew-page")
+    opened.page.keyboard.press("j")
+    opened.page.wait_for_timeout(200)
+    opened.until(f"document.querySelector('{TILE} .ew-picked')?.dataset.match != '{keys[1]}'")
+    opened.clean()
+
+
+def test_another_counterpart_changes_the_answer_and_none_can_be_taken(opened, subject):
+    keys = [match_id(match) for match in subject[1].matches[:2]]
+    opened.page.click(f'{TABLE} [data-key="take:{keys[1]}"]')
+    opened.until(f"document.querySelector('{TABLE} tr.ew-taken')?.dataset.key == '{keys[1]}'")
+    opened.page.click('.ew-match-foot [data-key="take:none"]')
+    opened.until(f"!document.querySelector('{TABLE} tr.ew-taken')")
+    opened.page.click('.ew-match-foot [data-key="automatic"]')
+    opened.until(f"document.querySelector('{TABLE} tr.ew-taken')?.dataset.key == '{keys[0]}'")
+    opened.clean()
+
+
+def test_the_maps_of_the_flux_are_a_tab_away(opened, subject):
+    opened.page.focus(".ew-page")
+    opened.page.keyboard.press("y")
+    opened.page.wait_for_selector(".ew-flux .ew-tile image[href^='data:image/png']", state="attached")
+    snr = subject[1].line_map.snr
+    assert re.search(rf"S/N −?{abs(snr):.1f} in 1.5″", opened.text(".ew-flux .ew-tile-text"))
+    opened.clean()
+
+
+def test_the_sky_is_drawn_with_no_other_computer(opened):
+    if not aladin.LIBRARY.is_file():
+        pytest.skip("Aladin Lite was not fetched: make aladin")
+    opened.page.click(".ew-tab[data-key=sky]")
+    opened.page.wait_for_selector(".ew-sky .aladin-widget canvas", timeout=60_000)
+    opened.page.wait_for_timeout(6000)
+    # dark and light pixels: an image is there, not an empty sky
+    picture = opened.page.locator(".ew-sky").screenshot()
+    grey = np.asarray(Image.open(BytesIO(picture)).convert("L"))
+    assert np.percentile(grey, 95) - np.percentile(grey, 5) > 60
+    opened.clean()
+
+
+def test_without_webgl_the_sky_says_so_and_the_rest_works(browser, voila, subject):
+    if not aladin.LIBRARY.is_file():
+        pytest.skip("Aladin Lite was not fetched: make aladin")
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(
+        "const get = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        "  return String(kind).startsWith('webgl') ? null : get.call(this, kind, ...more); };"
+    )
+    visit = Visit(context.new_page())
+    visit.page.goto(f"{voila}/?detectid={subject[0]}", timeout=120_000)
+    visit.wait()
+    visit.page.click(".ew-tab[data-key=sky]")
+    visit.until("document.querySelector('.ew-sky')?.textContent.includes('WebGL')")
+    visit.page.click(".ew-tab[data-key=images]")
+    visit.page.wait_for_selector(f"{TILE} .ew-aperture", state="attached")
+    visit.clean()
+    context.close()
