@@ -51,6 +51,9 @@ noise and by this share belongs to something else: galaxies look the same turned
 FOREIGN_WINGS = 0.7
 """So many seeing widths around such pixels are left out with them, but none that near to the centre."""
 
+NEIGHBOURS = 3
+"""So many of them have their wings taken off as well."""
+
 FOREIGN_ERROR = 0.04
 """Share of the light left out that may be the source's, or of the neighbours' that may be left in."""
 
@@ -205,10 +208,11 @@ def total_light(
     prior = np.log(np.multiply.outer(wings, np.multiply.outer(likely, _prior()))).ravel()
     middles = np.array([0.5 * (low + high) for low, high in pairwise(edges)])
     shape, typical = values[box].shape, fwhm if np.isfinite(fwhm) and fwhm > 0 else float(np.median(SEEING_GUESSES))
-    kept = usable
+    kept, wings_of_others = usable, np.zeros(data.size)
     result: _Comparison | None = None
-    for _ in range(3):
-        result = _compare(data, noise2, rings * kept, profiles, prior, noise_factor, pixel, sky_err)
+    for _ in range(4):
+        mine = data - wings_of_others
+        result = _compare(mine, noise2, rings * kept, profiles, prior, noise_factor, pixel, sky_err)
         if result is None:
             return TotalLight()
         model = np.interp(distance, middles, result.expected)
@@ -216,12 +220,13 @@ def total_light(
         noise = FOREIGN_SIGMA * np.sqrt(noise2)
         foreign = (distance >= FOREIGN_RADIUS) & (excess > noise) & (excess > FOREIGN_SHARE * np.abs(model))
         foreign &= (data - opposite > noise) & (data - opposite > FOREIGN_SHARE * np.abs(opposite))
+        wings_of_others = _points(excess.reshape(shape), foreign.reshape(shape), typical / pixel).ravel()
         if np.any(foreign):
             around = ndimage.binary_dilation(foreign.reshape(shape), _disc(FOREIGN_WINGS * typical / pixel)).ravel()
             foreign = around & (distance >= FOREIGN_WINGS * typical)
-        if np.array_equal(usable & ~foreign, kept):
-            break
         kept = usable & ~foreign
+        if not np.any(foreign):
+            break
     assert result is not None  # the loop returned otherwise
     left_out = usable & ~kept & (distance < edges[-1])
     neighbours = float(np.sum((data - np.interp(distance, middles, result.expected))[left_out]))
@@ -269,6 +274,29 @@ def _center(
         if np.hypot(move_x, move_y) < 0.01:
             break
     return (x, y) if np.hypot(x - place[0], y - place[1]) * pixel <= FARTHEST else place
+
+
+def _points(light: np.ndarray, foreign: np.ndarray, fwhm: float) -> np.ndarray:
+    """The light of the brightest foreign sources as if they were points seen through the air, shape of `light`.
+
+    Each connected piece of `foreign` is one; `fwhm` in pixels. Their wings reach where the source itself is measured.
+    """
+    out = np.zeros(light.shape)
+    labels, count = ndimage.label(foreign, np.ones((3, 3), int))
+    if not count:
+        return out
+    numbers = np.arange(1, count + 1)
+    brightest = numbers[np.argsort(ndimage.sum_labels(light, labels, numbers))[::-1][:NEIGHBOURS]]
+    rows, columns = np.indices(light.shape)
+    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
+    for number in brightest:
+        inside = labels == number
+        weight = np.clip(light[inside], 0.0, None) ** 2  # squared: the core says where it is
+        y, x = np.average(rows[inside], weights=weight), np.average(columns[inside], weights=weight)
+        profile = (1.0 + ((columns - x) ** 2 + (rows - y) ** 2) / alpha**2) ** -MOFFAT_BETA
+        height = float(np.sum(profile[inside] * light[inside]) / np.sum(profile[inside] ** 2))
+        out += max(height, 0.0) * profile
+    return out
 
 
 def _disc(radius: float) -> np.ndarray:
