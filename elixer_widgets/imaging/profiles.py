@@ -293,8 +293,10 @@ def _points(light: np.ndarray, foreign: np.ndarray, fwhm: float) -> np.ndarray:
         inside = labels == number
         weight = np.clip(light[inside], 0.0, None) ** 2  # squared: the core says where it is
         y, x = np.average(rows[inside], weights=weight), np.average(columns[inside], weights=weight)
-        profile = (1.0 + ((columns - x) ** 2 + (rows - y) ** 2) / alpha**2) ** -MOFFAT_BETA
-        height = float(np.sum(profile[inside] * light[inside]) / np.sum(profile[inside] ** 2))
+        squared = (columns - x) ** 2 + (rows - y) ** 2
+        profile = (1.0 + squared / alpha**2) ** -MOFFAT_BETA
+        core = squared <= (0.8 * fwhm) ** 2  # a single pixel of noise is no source: its neighbours have a say
+        height = float(np.sum(profile[core] * light[core]) / np.sum(profile[core] ** 2))
         out += max(height, 0.0) * profile
     return out
 
