@@ -287,7 +287,7 @@ def _points(light: np.ndarray, foreign: np.ndarray, fwhm: float) -> np.ndarray:
         return out
     numbers = np.arange(1, count + 1)
     brightest = numbers[np.argsort(ndimage.sum_labels(light, labels, numbers))[::-1][:NEIGHBOURS]]
-    rows, columns = np.indices(light.shape)
+    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
     alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
     for number in brightest:
         inside = labels == number
