@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from elixer_widgets._sky import separation
 from elixer_widgets.detection import Cutout
 from elixer_widgets.imaging import find_sources, grow_aperture
 
@@ -115,3 +116,29 @@ def test_against_the_original_on_known_images(shared: Path) -> None:
     assert abs(np.median(table[:, 1])) < 0.01
     assert abs(np.median(table[:, 3])) < 0.01
     assert np.median(np.abs(table[:, 3])) < np.median(np.abs(table[:, 4]))
+
+
+def test_deep_hubble_images_against_rafelski(imaging: Path) -> None:
+    """Places and isophotal counts of the UVUDF catalogue (Rafelski et al. 2015, AJ 150, 31): counts are those of the
+    image (25.671 is F775W's AB zero point for them); bright sources to 0.1 mag, all but one place to 0.03 arcsec."""
+    folder = imaging / "hst_f775w_udf_tdose"
+    catalog = fits.getdata(folder / "rafelski_f775w_sourcecat.fits.gz", 1)
+    offsets, bright = [], []
+    for number in (5082, 6729):
+        row = catalog[catalog["id"] == number][0]
+        position = (float(row["ra"]), float(row["dec"]))
+        path = next(folder.glob(f"*sci_id{number}*"))
+        cutout = Cutout.from_fits(path, "F775W", 25.671, position, 4.5, psf_fwhm=0.11)
+        for source in find_sources(cutout):
+            distance = separation(source.ra, source.dec, catalog["ra"], catalog["dec"])
+            nearest = int(np.argmin(distance))
+            offsets.append(distance[nearest])
+            counts = float(catalog["flux_iso_f775w"][nearest])
+            if counts > 0.3 and distance[nearest] < 0.1:
+                bright.append(source.counts / counts)
+        growth = grow_aperture(cutout, *position)
+        expected = 25.671 - 2.5 * np.log10(float(row["flux_iso_f775w"]))
+        # Isophotes leave the outskirts out: ours may be brighter by as much as 0.1
+        assert -0.1 < growth.mag - expected < 0.03
+    assert len(offsets) >= 10 and np.sum(np.array(offsets) < 0.03) >= len(offsets) - 1
+    assert len(bright) >= 3 and np.all(np.abs(np.array(bright) - 1.0) < 0.1)
