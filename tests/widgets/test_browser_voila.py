@@ -178,7 +178,13 @@ def focus(opened):
     opened.page.focus(".ew-page")
 
 
-def test_undo_and_redo_by_key_and_by_button(opened):
+def test_undo_and_redo_by_key_and_by_button(opened, first):
+    focus(opened)
+    opened.page.keyboard.press("n")  # a turn of the page forgets what other tests did here
+    opened.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
+    opened.page.keyboard.press("p")
+    opened.until(f"document.querySelector('.ew-who b').textContent == '{first}'")
+    opened.until("document.querySelector('.ew-tools [data-key=undo]').disabled")
     opened.page.click(".ew-card[data-key=Lya]")
     opened.until("document.querySelector('.ew-line small')?.textContent == 'set by you'")
     for undo, redo in (("z", "Z"), ("Control+z", "Control+Shift+Z")):
