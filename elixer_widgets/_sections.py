@@ -109,7 +109,9 @@ def _plane(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)
         try:
-            wcs = WCS(header).celestial
+            wcs = WCS(header)
+            if wcs.naxis != 2 or wcs.wcs.lng != 0:  # else it is the celestial part, and a copy takes a millisecond
+                wcs = wcs.celestial
             scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs))) * 3600.0) if wcs.has_celestial else np.nan
         except (ValueError, KeyError, IndexError, TypeError):
             return None
