@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from elixer_widgets import cli, releases, simulation
+from elixer_widgets import cli, cli_run, cli_values, releases, simulation
 from elixer_widgets._version import __version__
 from elixer_widgets.detection import DataError
 from elixer_widgets.reports import write_catalog
@@ -29,7 +29,7 @@ def opened(fake: FakeRelease, monkeypatch: pytest.MonkeyPatch) -> FakeRelease:  
 
 @pytest.mark.parametrize("text", ["150.025406", "10h00m6.09744s", "10:00:06.09744", "150.025406d", "150:01:31.4616d"])
 def test_right_ascension_forms(text: str) -> None:
-    assert cli._ra(text) == pytest.approx(150.025406, abs=1e-6)
+    assert cli_values.right_ascension(text) == pytest.approx(150.025406, abs=1e-6)
 
 
 @pytest.mark.parametrize(("text", "degrees"), [
@@ -38,7 +38,7 @@ def test_right_ascension_forms(text: str) -> None:
 ])  # fmt: skip
 def test_declination_forms(text: str, degrees: float) -> None:
     """-0d18m is the form in which a sign is easily lost."""
-    assert cli._dec(text) == pytest.approx(degrees, abs=1e-6)
+    assert cli_values.declination(text) == pytest.approx(degrees, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_negative_declinations_reach_the_search(opened: FakeRelease, tmp_path: P
 def test_lists_of_detections(tmp_path: Path) -> None:
     path = tmp_path / "detlist"
     path.write_text("# mine\n2000000318\n2000000330  # bright\n\n2000000318\n2000150414 4.5\n")
-    assert cli.read_detections(str(path)) == [2000000318, 2000000330, 2000150414]
-    assert cli.read_detections("2000000318,2000000330,2000150414") == [2000000318, 2000000330, 2000150414]
+    assert cli_values.read_detections(str(path)) == [2000000318, 2000000330, 2000150414]
+    assert cli_values.read_detections("2000000318,2000000330,2000150414") == [2000000318, 2000000330, 2000150414]
     path.write_text("1,2\n3\n")
-    assert cli.read_detections(str(path)) == [1, 2, 3]
+    assert cli_values.read_detections(str(path)) == [1, 2, 3]
 
 
 def test_bad_lists(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no file and no list"):
-        cli.read_detections(str(tmp_path / "gone"))
+        cli_values.read_detections(str(tmp_path / "gone"))
     path = tmp_path / "bad"
     path.write_text("2000000318\nabc\n")
     with pytest.raises(DataError, match=r"bad: 'abc' is not a detection number"):
-        cli.read_detections(str(path))
+        cli_values.read_detections(str(path))
 
 
 # -------------------------------------------------------------------------------------------------------- run
@@ -119,7 +119,7 @@ def test_summary_and_exit_code(opened: FakeRelease, tmp_path: Path, capsys: pyte
 
 
 def test_no_release_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delenv(cli.RELEASE_VARIABLE, raising=False)
+    monkeypatch.delenv(cli_values.RELEASE_VARIABLE, raising=False)
     assert cli.main(["run", "--dets", "1", "--name", str(tmp_path / "o")]) == 2
     assert "--release PATH" in capsys.readouterr().err
     assert cli.main(["run", "--dets", "1", "--name", str(tmp_path / "o"), "--hdr", "5"]) == 2
@@ -201,7 +201,7 @@ def test_examples_of_the_user_guide(
 ) -> None:
     """Its two examples, but for the position and the numbers."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(cli.RELEASE_VARIABLE, "x")
+    monkeypatch.setenv(cli_values.RELEASE_VARIABLE, "x")
     first = (
         "--recover --ra 150.025406 --dec -2.087600 --error 3.0 --name example1 --tasks 0 --email yourname@utexas.edu"
     )
@@ -229,7 +229,7 @@ def test_prep_recover_lists_what_is_missing(opened: FakeRelease, tmp_path: Path)
     common = ["--name", str(tmp_path / "o"), "--release", "x"]
     assert cli.elixer(["--dets", str(opened.ids[0]), *common]) == 0
     assert cli.elixer(["--dets", ",".join(map(str, opened.ids[:3])), "--prep_recover", *common]) == 0
-    listed = (tmp_path / "o" / cli.RECOVERY_LIST).read_text().split()
+    listed = (tmp_path / "o" / cli_run.RECOVERY_LIST).read_text().split()
     assert listed == [str(each) for each in opened.ids[1:3]]
 
 
