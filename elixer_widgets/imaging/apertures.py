@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from photutils.aperture import CircularAperture, EllipticalAperture
 
 from elixer_widgets.detection import NAN, Cutout, DataError
 from elixer_widgets.imaging.growth import ApertureStep, Growth, Sky
 from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
+from elixer_widgets.imaging.overlap import box_around, shares
 from elixer_widgets.imaging.profiles import MOFFAT_BETA, TotalLight, total_light
 
 MAG_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
@@ -58,7 +58,6 @@ class _Frame:
         self.data = np.where(self.good, cutout.data, 0.0).astype(float)
         self.variance = None if cutout.error is None else np.where(self.good, cutout.error, 0.0).astype(float) ** 2
         self._factors: dict[float, float] = {}
-        self._sums: dict[float, tuple[float, float, float]] = {}
 
     @property
     def inside(self) -> bool:
@@ -93,24 +92,16 @@ class _Frame:
         values = np.divide(self.data - level, noise, out=np.zeros_like(self.data), where=usable)
         return empty_noise_factor(values, usable, radius / self.scale)
 
-    def sums(self, radius: float) -> tuple[float, float, float]:
-        """Counts, area with data (pixels) and summed variance in a circle (or ellipse) of `radius` arcsec."""
-        if radius not in self._sums:
-            self._sums[radius] = self._sum(radius)
-        return self._sums[radius]
-
-    def _sum(self, radius: float) -> tuple[float, float, float]:
-        aperture: CircularAperture | EllipticalAperture = CircularAperture((self.x, self.y), radius / self.scale)
-        if self.ratio < 1.0:
-            major = radius / self.scale
-            aperture = EllipticalAperture((self.x, self.y), major, major * self.ratio, theta=self.angle)
-        mask = aperture.to_mask(method="exact")
-        large, small = mask.get_overlap_slices(self.data.shape)
-        if large is None:
-            return 0.0, 0.0, NAN
-        weights = mask.data[small] * self.good[large]
-        variance = NAN if self.variance is None else float(np.sum(weights**2 * self.variance[large]))
-        return float(np.sum(weights * self.data[large])), float(weights.sum()), variance
+    def sums(self, radii: np.ndarray) -> np.ndarray:
+        """Counts, area with data (pixels) and summed variance in circles (or ellipses) of `radii` arcsec, (r, 3)."""
+        reach = float(np.max(radii)) / self.scale
+        box = box_around(self.x, self.y, reach, self.data.shape, self.ratio, self.angle)
+        good = self.good[box].ravel()
+        if good.size == 0:
+            return np.array([(0.0, 0.0, NAN)] * len(radii))
+        weights = shares(self.x, self.y, radii / self.scale, box, self.ratio, self.angle).reshape(len(radii), -1) * good
+        variance = np.full(len(radii), NAN) if self.variance is None else weights**2 @ self.variance[box].ravel()
+        return np.stack([weights @ self.data[box].ravel(), weights.sum(axis=1), variance], axis=1)
 
     def whole_light(self, sky: Sky, factor: float) -> TotalLight:
         """The whole light of the source at the position, above a sky."""
@@ -145,9 +136,9 @@ def _magnitude(counts: float, zero_point: float) -> float:
     return float(zero_point - 2.5 * np.log10(counts)) if counts > 0 else NAN
 
 
-def _step(frame: _Frame, radius: float, sky: Sky, factor: float) -> ApertureStep:
-    """One circle, sky-subtracted, with pixel noise and sky error in its error."""
-    total, area, variance = frame.sums(radius)
+def _step(frame: _Frame, radius: float, sums: np.ndarray, sky: Sky, factor: float) -> ApertureStep:
+    """One circle, sky-subtracted, with pixel noise and sky error in its error; `sums` as `_Frame.sums` has them."""
+    total, area, variance = (float(value) for value in sums)
     counts = total - area * sky.level
     pixel_variance = area * sky.scatter**2 if np.isnan(variance) else variance
     error = factor * float(np.sqrt(pixel_variance + (area * sky.level_err) ** 2))
@@ -193,6 +184,7 @@ def _growth(
     dec: float,
     radius: float,
     radii: np.ndarray,
+    sums: np.ndarray,
     first: float,
     annulus: tuple[float, float] | None,
     by_person: bool,
@@ -206,7 +198,7 @@ def _growth(
     if sky.note:
         notes.append(sky.note)
     factor = frame.noise_factor(first)
-    steps = tuple(_step(frame, float(r), sky, factor) for r in radii)
+    steps = tuple(_step(frame, float(r), one, sky, factor) for r, one in zip(radii, sums, strict=True))
     chosen = min(steps, key=lambda step: abs(step.radius - radius))
     full = np.pi * frame.ratio * (radius / frame.scale) ** 2
     brightening = _brightening(steps, radius, factor * sky.scatter)
@@ -347,17 +339,17 @@ def grow_aperture(
         why = "the position lies outside the cutout" if not frame.inside else "no usable pixels"
         return _nothing(cutout, ra, dec, start, False, why)
     radii = start + step * np.arange(int(np.floor((max_radius - start) / step + 1e-6)) + 1)
-    radius = float(radii[_last_gaining(frame, radii)])
-    return _growth(frame, ra, dec, radius, radii, start, None, by_person=False)
+    sums = frame.sums(radii)
+    radius = float(radii[_last_gaining(frame, radii, sums)])
+    return _growth(frame, ra, dec, radius, radii, sums, start, None, by_person=False)
 
 
-def _last_gaining(frame: _Frame, radii: np.ndarray) -> int:
+def _last_gaining(frame: _Frame, radii: np.ndarray, sums: np.ndarray) -> int:
     """Index of the first radius beyond which a ring adds less than its own noise."""
     sky = frame.sky(*GROWTH_RING, nearest=min(SKY_INNER_MINIMUM, _nearest_sky(float(radii[-1]))))
     if not np.isfinite(sky.scatter):
         return 0
     noise = frame.noise_factor(float(radii[0])) * sky.scatter
-    sums = np.array([frame.sums(float(radius))[:2] for radius in radii])
     counts, area = sums[:, 0] - sums[:, 1] * sky.level, sums[:, 1]
     if not counts[0] > 0:
         return 0
@@ -430,4 +422,4 @@ def measure_aperture(
     curve = np.arange(0.5, MAX_RADIUS + 1e-6, STEP)
     curve = np.sort(np.append(curve[np.abs(curve - radius) > 1e-6], radius))
     first = min(start_radius(cutout), MAX_RADIUS)
-    return _growth(frame, ra, dec, float(radius), curve, first, annulus, by_person, position_angle)
+    return _growth(frame, ra, dec, float(radius), curve, frame.sums(curve), first, annulus, by_person, position_angle)

@@ -12,10 +12,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from photutils.aperture import CircularAperture
 from scipy import ndimage, special
 
 from elixer_widgets.detection import NAN
+from elixer_widgets.imaging.overlap import shares
 
 MOFFAT_BETA = 3.5
 """Seeing discs are close to a Moffat profile with an index of 3 to 4 (Moffat 1969, A&A 3, 455)."""
@@ -329,13 +329,7 @@ def _ring_weights(
     )
     if box[0].stop <= box[0].start or box[1].stop <= box[1].start:
         return None, box
-    size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    inside = [np.zeros(size)]
-    for edge in edges[1:]:
-        aperture = CircularAperture((place[0] - box[1].start, place[1] - box[0].start), edge)
-        image = aperture.to_mask(method="exact").to_image(size)
-        inside.append(np.zeros(size) if image is None else image)
-    return np.diff(np.array(inside).reshape(len(edges), -1), axis=0), box
+    return np.diff(shares(*place, edges, box).reshape(len(edges), -1), axis=0), box
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from photutils.aperture import EllipticalAperture
 from scipy import ndimage
 
 from elixer_widgets.detection import NAN, Cutout
 from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, start_radius
 from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
+from elixer_widgets.imaging.overlap import box_around, shares
 
 # Detection, deblending and Kron settings of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393), as published for ELiXer.
 THRESHOLD = 1.5
@@ -298,24 +298,21 @@ def _measure(
     usable = good & ~others
     factor, corrected = _kron_factor(data, usable, xc, yc, a, b, theta)
     semi_a, semi_b = (a * factor, b * factor) if corrected else (SMALLEST_RADIUS, SMALLEST_RADIUS)
-    mask = EllipticalAperture((xc, yc), semi_a, semi_b, theta=theta).to_mask(method="exact")
-    large, small = mask.get_overlap_slices(data.shape)
-    if large is None:
-        return None
-    weights = mask.data[small]
-    used = weights * usable[large]
+    where = box_around(xc, yc, semi_a, data.shape, semi_b / semi_a, theta)
+    weights = shares(xc, yc, [semi_a], where, semi_b / semi_a, theta)[0]
+    used = weights * usable[where]
     area = float(used.sum())
     light = KRON_LIGHT if corrected else 1.0
-    counts = float(np.sum(used * data[large])) / light
+    counts = float(np.sum(used * data[where])) / light
     if cutout.error is None:
         variance = area * scatter**2
     else:
-        variance = float(np.nansum(used**2 * np.where(good, cutout.error, 0.0)[large] ** 2))
+        variance = float(np.nansum(used**2 * np.where(good, cutout.error, 0.0)[where] ** 2))
     error = float(np.sqrt(variance + (area * level_err) ** 2)) * (KRON_SCATTER if corrected else 1.0) / light
     flags = BLENDED * blended
-    if mask.data.sum() - weights.sum() > 0.01 * mask.data.sum():
+    if weights.sum() < 0.99 * np.pi * semi_a * semi_b:
         flags |= AT_EDGE
-    if np.sum(weights * ~good[large]) > 0.01 * weights.sum():
+    if np.sum(weights * ~good[where]) > 0.01 * weights.sum():
         flags |= MISSING_PIXELS
     scale = cutout.pixel_scale
     ra, dec = cutout.sky(xc, yc)
