@@ -180,12 +180,9 @@ def _table(kind: Kind) -> np.ndarray:
     return table
 
 
-def log_density_at(kind: Kind, z: float) -> tuple[np.ndarray, np.ndarray]:
-    """The density at one redshift: log10 of the width (Å, ascending) and natural log of the density (per Å)."""
-    table, nodes = _table(kind), _Z_NODES[kind]
-    row = min(max((z - nodes[0]) / (nodes[1] - nodes[0]), 0.0), nodes.size - 1.0)
-    i = min(int(row), nodes.size - 2)
-    return LOG_WIDTHS, table[i] + (row - i) * (table[i + 1] - table[i])
+def density_redshifts(kind: Kind) -> np.ndarray:
+    """Redshifts between which, at one width, `log_density` is a straight line."""
+    return _Z_NODES[kind]
 
 
 def log_density(kind: Kind, width: ArrayLike, z: ArrayLike) -> np.ndarray:

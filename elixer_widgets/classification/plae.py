@@ -8,18 +8,22 @@ erg/s/cm²/Å.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import exp, isfinite, log
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from elixer_widgets.classification.equivalent_widths import log_density, log_density_at
+from elixer_widgets.classification.equivalent_widths import LOG_WIDTHS, density_redshifts, log_density
 from elixer_widgets.classification.universe import (
     REST_WAVELENGTH,
     Kind,
+    evolution_nodes,
     luminosity_function,
     sphere_and_volume,
 )
@@ -42,6 +46,9 @@ _COMPANIONS: tuple[tuple[float, float], ...] = (
     (5006.84, 2.65326633),
 )
 _DRAWS = 1000
+_SIGNS = (("LAE", 1.0), ("OII", -1.0))
+_LARGEST = 709.0  # ln of the largest number
+_Numbers = TypeVar("_Numbers", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -106,14 +113,76 @@ def _sky_there(kind: Kind, z: np.ndarray) -> _Sky:
 class _Place:
     """The ratio at one wavelength as a function of flux and width alone.
 
-    ln R = constant + slope ln F + decline F + table(ln W): F in erg/s/cm², W the observed width in Å.
+    ln R = constant + slope ln F + decline F + table(ln W - ln λ): F in erg/s/cm², W the observed width in Å.
     """
 
     constant: float
     slope: float
     decline: float
+    log_wave: float
     log_width: np.ndarray
     table: np.ndarray
+
+    def log_ratio(self, flux: _Numbers, log_flux: _Numbers, log_width: _Numbers) -> _Numbers:
+        """ln R of positive fluxes and widths, numbers or arrays."""
+        width = np.interp(log_width - self.log_wave, self.log_width, self.table)
+        return self.constant + self.slope * log_flux + self.decline * flux + width
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """What `_Place` is read from, so that a wavelength never seen before costs a look-up.
+
+    `wave` in Å and, there, `constant` less `growth` ln z and `decline`, z being the redshift of [O II]: smooth between
+    the nodes, among which are all places where the published evolution bends. `nodes` in Å, `log_width` the ln of
+    the observed width over the wavelength, and `difference` of the ln densities of widths, Lyα less [O II], shape
+    (nodes, widths): exact, for the densities are linear between the same nodes.
+    """
+
+    wave: np.ndarray
+    constant: np.ndarray
+    growth: float
+    decline: np.ndarray
+    slope: float
+    nodes: tuple[float, ...]
+    log_width: np.ndarray
+    difference: np.ndarray
+
+
+_STEP = 0.25  # Å; ln R is then good to 5e-9 at 1e-16 erg/s/cm² and to 3e-7 at a hundred times that
+_LONGEST = 5600.0  # Å, beyond which nothing is tabulated
+
+
+def _terms(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Constant, decline and slope of `_Place` at wavelengths (Å) where [O II] is possible."""
+    constant, decline, slope = np.zeros_like(wave), np.zeros_like(wave), 0.0
+    for kind, sign in _SIGNS:
+        sky = _sky_there(kind, wave / REST_WAVELENGTH[kind] - 1.0)
+        constant += sign * (sky.amplitude + sky.slope * np.log(sky.scale) - np.log(sky.stretch))
+        decline -= sign * sky.scale
+        slope += sign * sky.slope
+    return constant, decline, slope
+
+
+@lru_cache(maxsize=1)
+def _tables() -> _Tables:
+    """Filled once, at the first ratio."""
+    shortest = REST_WAVELENGTH["OII"]
+    bends = np.concatenate([REST_WAVELENGTH[kind] * (1.0 + np.array(evolution_nodes(kind))) for kind, _ in _SIGNS])
+    wave = np.union1d(np.arange(shortest + _STEP, _LONGEST, _STEP), bends[(bends > shortest) & (bends < _LONGEST)])
+    constant, decline, slope = _terms(wave)
+    # At low redshift the volume goes as z² and L/L* as z² too, by which the luminosity function enters with its slope
+    growth = -2.0 - 2.0 * _sky_there("OII", np.asarray(0.1)).slope
+    constant -= growth * np.log(wave / shortest - 1.0)
+    rest = np.array([REST_WAVELENGTH[kind] for kind, _ in _SIGNS])
+    nodes = np.unique(np.concatenate([(1.0 + density_redshifts(kind)) * REST_WAVELENGTH[kind] for kind, _ in _SIGNS]))
+    # A rest width is the observed one over λ, times the rest wavelength: nodes in rest width stay put in that ratio
+    log_width = np.sort((LOG_WIDTHS[:, None] * np.log(10.0) - np.log(rest)).ravel())
+    difference = np.zeros((nodes.size, log_width.size))
+    for kind, sign in _SIGNS:
+        redshift = nodes[:, None] / REST_WAVELENGTH[kind] - 1.0
+        difference += sign * log_density(kind, np.exp(log_width) * REST_WAVELENGTH[kind], redshift)
+    return _Tables(wave, constant, growth, decline, slope, tuple(nodes.tolist()), log_width, difference)
 
 
 @lru_cache(maxsize=4096)
@@ -121,21 +190,19 @@ def _place(wavelength: float) -> _Place | None:
     """What `log_ratio` needs of one wavelength, kept: a line is judged on several continua. None without [O II]."""
     if not wavelength > REST_WAVELENGTH["OII"]:
         return None
-    constant, slope, decline = 0.0, 0.0, 0.0
-    nodes, rows = [], []
-    for kind, sign in (("LAE", 1.0), ("OII", -1.0)):
-        sky = _sky_there(kind, np.asarray(wavelength / REST_WAVELENGTH[kind] - 1.0))
-        scale, stretch = float(sky.scale), float(sky.stretch)
-        constant += sign * (float(sky.amplitude) + sky.slope * np.log(scale) - np.log(stretch))
-        slope += sign * sky.slope
-        decline -= sign * scale
-        log_width, density = log_density_at(kind, stretch - 1.0)
-        nodes.append(log_width * np.log(10.0) + np.log(stretch))
-        rows.append(density)
-    # Both are linear between their own nodes, so their difference is so between the nodes of either
-    together = np.sort(np.concatenate(nodes))
-    table = np.interp(together, nodes[0], rows[0]) - np.interp(together, nodes[1], rows[1])
-    return _Place(constant, slope, decline, together, table)
+    tables = _tables()
+    if tables.wave[0] <= wavelength <= tables.wave[-1]:
+        growth = tables.growth * log(wavelength / REST_WAVELENGTH["OII"] - 1.0)
+        constant = float(np.interp(wavelength, tables.wave, tables.constant)) + growth
+        decline = float(np.interp(wavelength, tables.wave, tables.decline))
+    else:
+        first, second, _ = _terms(np.array([wavelength]))
+        constant, decline = float(first[0]), float(second[0])
+    nodes = tables.nodes
+    i = min(max(bisect_right(nodes, wavelength) - 1, 0), len(nodes) - 2)
+    part = min(max((wavelength - nodes[i]) / (nodes[i + 1] - nodes[i]), 0.0), 1.0)
+    table = (1.0 - part) * tables.difference[i] + part * tables.difference[i + 1]
+    return _Place(constant, tables.slope, decline, log(wavelength), tables.log_width, table)
 
 
 def _log_number(kind: Kind, wavelength: np.ndarray, flux: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -197,17 +264,21 @@ def log_ratio(wavelength: ArrayLike, flux: ArrayLike, equivalent_width: ArrayLik
         place = _place(float(wavelength))
         if place is None:
             return np.where(good, np.inf, np.nan)
-        ratio = (
-            place.constant
-            + place.slope * np.log(safe_flux)
-            + place.decline * safe_flux
-            + np.interp(np.log(safe_width), place.log_width, place.table)
-        )
+        ratio = place.log_ratio(safe_flux, np.log(safe_flux), np.log(safe_width))
     else:
         ratio = _log_number("LAE", wavelength, safe_flux, safe_width) - _log_number(
             "OII", wavelength, safe_flux, safe_width
         )
     return np.where(good, np.where(width > OII_WIDTH_LIMIT, np.inf, ratio), np.nan)
+
+
+def _one_ratio(wavelength: float, flux: float, width: float) -> float:
+    """The ratio itself for positive numbers, without the cost of arrays."""
+    place = _place(wavelength)
+    if place is None or width > OII_WIDTH_LIMIT:
+        return float("inf")
+    logarithm = place.log_ratio(flux, log(flux), log(width))
+    return exp(logarithm) if logarithm < _LARGEST else float("inf")
 
 
 @lru_cache(maxsize=16)
@@ -409,6 +480,9 @@ def plae_poii(
         `low` and `high` enclose the central 68 % of the draws. All NaN if flux or continuum cannot be
         positive.
     """
+    if not draws and not lines and flux > 0 and continuum > 0 and isfinite(flux * continuum * wavelength):
+        value = _one_ratio(float(wavelength), float(flux), float(flux / continuum))
+        return PlaeRatio(value, value, value, source)
     return plae_poii_many(
         wavelength,
         flux,

@@ -287,6 +287,11 @@ def luminosity_function(kind: Kind, z: ArrayLike) -> Schechter:
     )
 
 
+def evolution_nodes(kind: Kind) -> tuple[float, ...]:
+    """Redshifts at which the published evolution of a class bends; between and beyond, it is smooth."""
+    return _population(kind).z
+
+
 def equivalent_width_scale(kind: Kind, z: ArrayLike) -> np.ndarray:
     """Scale w0 (Å, rest frame) of the exponential distribution of equivalent widths, dN/dW ∝ e^(−W/w0)/w0.
 
