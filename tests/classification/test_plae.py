@@ -234,7 +234,7 @@ def test_even_draws_have_the_quantiles_of_many_random_ones() -> None:
 
 def test_one_wavelength_is_looked_up_as_many_are_computed() -> None:
     """Next to the shortest wavelength of [O II], where the published evolution bends, and past the end of the table."""
-    bends = [3727.8 * (1.0 + z) for z in (0.1, 0.2625, 0.3875)] + [1215.67 * 3.063]
+    bends = [3727.8 * (1.0 + z) for z in (0.1, 0.2625, 0.3875)] + [1215.67 * 4.104]
     wave = np.array([3727.81, 3728.3, *(each + shift for each in bends for shift in (3.0, 3.07)), 5599.9, 5800.0])
     flux, width = np.geomspace(1e-17, 1e-14, wave.size), np.geomspace(0.05, 590.0, wave.size)
     together = log_ratio(wave, flux, width)
