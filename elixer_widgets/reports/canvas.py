@@ -31,17 +31,28 @@ def mono_width(text: str, size: float) -> float:
 
 
 class Canvas:
-    """A blank page of 18 x 12.25 inches."""
+    """A blank page, counted in pixels of 1/150 inch; by default the report's, 18 x 12.25 inches.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    width, height : float
+        Page pixels.
+    paper : str
+        Its colour.
+    dpi : int
+        Picture pixels per inch, where it is written as a picture.
+    """
+
+    def __init__(self, width: float = WIDTH, height: float = HEIGHT, paper: str = "white", dpi: int = DPI) -> None:
         from matplotlib.figure import Figure
 
-        self.figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
+        self.dpi = dpi
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=dpi, facecolor=paper)
         self.figure.suppressComposite = True  # type: ignore[assignment]  # else every picture becomes page-sized
         self.axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self.axes.set_axis_off()
-        self.axes.set_xlim(0, WIDTH)
-        self.axes.set_ylim(HEIGHT, 0)
+        self.axes.set_xlim(0, width)
+        self.axes.set_ylim(height, 0)
         self.axes.set_autoscale_on(False)
         self._order = 0
 
@@ -194,9 +205,9 @@ class Canvas:
         target = Path(path)
         kind = FORMATS[target.suffix.lower()]
         if kind == "pdf":
-            self.figure.savefig(target, format="pdf", dpi=DPI, metadata={**metadata, "CreationDate": made})
+            self.figure.savefig(target, format="pdf", dpi=self.dpi, metadata={**metadata, "CreationDate": made})
         elif kind == "png":
-            self.figure.savefig(target, format="png", dpi=DPI, metadata=metadata)
+            self.figure.savefig(target, format="png", dpi=self.dpi, metadata=metadata)
         else:
             self._save_jpeg(target, metadata)
 
@@ -209,7 +220,7 @@ class Canvas:
         agg.draw()
         picture = Image.fromarray(np.asarray(agg.buffer_rgba())[..., :3].copy())
         comment = "\n".join(f"{key}: {value}" for key, value in metadata.items())
-        picture.save(target, format="JPEG", quality=92, dpi=(DPI, DPI), comment=comment.encode())
+        picture.save(target, format="JPEG", quality=92, dpi=(self.dpi, self.dpi), comment=comment.encode())
 
 
 def wrap(text: str, room: int) -> list[str]:

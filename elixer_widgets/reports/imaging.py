@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import Cutout, Fiber, magnitude_decimals
 from elixer_widgets.imaging.apertures import Growth
-from elixer_widgets.imaging.flux_maps import APERTURE
+from elixer_widgets.imaging.flux_maps import APERTURE, FluxMap
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, wrap
-from elixer_widgets.reports.colors import BLACK, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
+from elixer_widgets.reports.colors import BLACK, FIBER_COLORS, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
 from elixer_widgets.reports.derived import from_aperture
 from elixer_widgets.reports.layout import Box, cutout_box
-from elixer_widgets.reports.stretch import IMAGE_CONTRAST, colored, grey, map_limits, zscale
+from elixer_widgets.reports.sky import View, cropped, native_view, picture, plain_view, stack
+from elixer_widgets.reports.stretch import colored, map_limits
 from elixer_widgets.reports.wording import plae, shorten
 
-FIELD = 9.0  # arcsec, side of a panel
 SEARCH = 3.0  # arcsec, half side of the search box
 TARGET_HALF = 0.375  # arcsec, half side of a catalogue square
 RIM_RADIUS = 0.85  # arcsec, dashed circle of a fiber on the rim of its IFU
@@ -29,97 +28,7 @@ BAND_GROUPS = (
     ("u",), ("g", "v", "F435W"), ("r", "F606W"), ("i", "F775W", "F814W"), ("z", "F090W"), ("y", "F105W", "F115W"),
     ("J", "F125W"), ("F140W", "F150W"), ("H", "F160W"),
 )  # fmt: skip
-STACK_SAMPLES = 90
 CAPTION_CHARACTERS, CAPTION_LINES = 40, 4
-
-
-@dataclass(frozen=True)
-class View:
-    """How the sky lies in a square panel: `step` is page pixels per arcsec; `east`, `north` are unit vectors (page)."""
-
-    box: Box
-    ra: float
-    dec: float
-    step: float
-    east: tuple[float, float]
-    north: tuple[float, float]
-
-    def place(self, east: float, north: float) -> tuple[float, float]:
-        """Page pixel of an offset in arcsec."""
-        x, y = self.box.center
-        return (
-            x + self.step * (east * self.east[0] + north * self.north[0]),
-            y + self.step * (east * self.east[1] + north * self.north[1]),
-        )
-
-    def sky(self, ra: float, dec: float) -> tuple[float, float]:
-        """Page pixel of a position in degrees (plane approximation, good to 1e-4 arcsec over these fields)."""
-        turn = (ra - self.ra + 180.0) % 360.0 - 180.0
-        return self.place(turn * 3600.0 * math.cos(math.radians(self.dec)), (dec - self.dec) * 3600.0)
-
-    def inside(self, point: tuple[float, float], margin: float = 0.0) -> bool:
-        """Whether a page pixel lies in the panel."""
-        box = self.box.inset(margin)
-        return box.left <= point[0] <= box.right and box.top <= point[1] <= box.bottom
-
-    def ellipse(self, ra: float, dec: float, major: float, minor: float, angle: float) -> np.ndarray:
-        """Outline (page pixels) of an ellipse of semi-axes in arcsec, `angle` degrees east of north."""
-        center = self.sky(ra, dec)
-        turn = math.radians(angle)
-        phase = np.linspace(0.0, 2.0 * np.pi, 73)
-        along, across = major * np.cos(phase), minor * np.sin(phase)
-        north = along * math.cos(turn) - across * math.sin(turn)
-        east = along * math.sin(turn) + across * math.cos(turn)
-        return np.column_stack(
-            [
-                center[0] + self.step * (east * self.east[0] + north * self.north[0]),
-                center[1] + self.step * (east * self.east[1] + north * self.north[1]),
-            ]
-        )
-
-
-def plain_view(box: Box, ra: float, dec: float) -> View:
-    """North up, east to the left."""
-    return View(box, ra, dec, box.width / FIELD, (-1.0, 0.0), (0.0, -1.0))
-
-
-def native_view(box: Box, cutout: Cutout, ra: float, dec: float) -> View:
-    """The orientation of the image's own pixels."""
-    x0, y0 = cutout.pixel(ra, dec)
-    small = 1.0 / 3600.0
-    xe, ye = cutout.pixel(ra + small / math.cos(math.radians(dec)), dec)
-    xn, yn = cutout.pixel(ra, dec + small)
-
-    def unit(dx: float, dy: float) -> tuple[float, float]:
-        length = math.hypot(dx, dy) or 1.0
-        return dx / length, -dy / length  # page y runs downwards
-
-    return View(box, ra, dec, box.width / FIELD, unit(xe - x0, ye - y0), unit(xn - x0, yn - y0))
-
-
-def cropped(cutout: Cutout, ra: float, dec: float, side: float = FIELD) -> np.ndarray:
-    """The square of `side` arcsec about a position in native pixels; NaN where the image has none.
-
-    The square is as large as whole pixels allow and centred to within half a pixel.
-    """
-    count = max(2, round(side / cutout.pixel_scale))
-    x, y = cutout.pixel(ra, dec)
-    left, bottom = round(x - (count - 1) / 2), round(y - (count - 1) / 2)
-    out = np.full((count, count), np.nan)
-    ny, nx = cutout.data.shape
-    x0, x1 = max(left, 0), min(left + count, nx)
-    y0, y1 = max(bottom, 0), min(bottom + count, ny)
-    if x1 > x0 and y1 > y0:
-        out[y0 - bottom : y1 - bottom, x0 - left : x1 - left] = cutout.data[y0:y1, x0:x1]
-    return out
-
-
-def picture(data: np.ndarray) -> np.ndarray:
-    """8-bit picture of a cutout: zscale of its inner two thirds, dark = bright."""
-    ny, nx = data.shape
-    inner = data[int(0.17 * ny) : max(int(0.83 * ny), 1), int(0.17 * nx) : max(int(0.83 * nx), 1)]
-    use = inner if np.isfinite(inner).any() else data
-    return grey(data, zscale(use, IMAGE_CONTRAST))
 
 
 def band_order(band: str) -> int:
@@ -243,88 +152,95 @@ def _axis(canvas: Canvas, view: View) -> None:
     canvas.lines(marks, BLACK, 0.8)
 
 
-def stack(cutouts: tuple[Cutout, ...], ra: float, dec: float) -> np.ndarray | None:
-    """All bands laid over one another on a grid with north up (nearest pixel), for the eye only.
-
-    Each band is put on the scale of its own noise first. None without an image.
-    """
-    half = FIELD / 2 * (1 - 1 / STACK_SAMPLES)
-    offsets = np.linspace(-half, half, STACK_SAMPLES)
-    east, north = np.meshgrid(-offsets, offsets)
-    sky_ra = ra + east / 3600.0 / math.cos(math.radians(dec))
-    sky_dec = dec + north / 3600.0
-    layers = []
-    for cutout in cutouts:
-        if not cutout.usable:
-            continue
-        x, y = cutout.wcs.celestial.world_to_pixel_values(sky_ra, sky_dec)
-        column, row = np.rint(x), np.rint(y)
-        ny, nx = cutout.data.shape
-        inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-        layer = np.full(east.shape, np.nan)
-        layer[inside] = cutout.data[row[inside].astype(int), column[inside].astype(int)]
-        finite = layer[np.isfinite(layer)]
-        if finite.size:
-            middle = np.median(finite)
-            noise = 1.4826 * np.median(np.abs(finite - middle)) or 1.0
-            layers.append((layer - middle) / noise)
-    if not layers:
-        return None
-    cube = np.array(layers)
-    count = np.isfinite(cube).sum(axis=0)
-    return np.where(count > 0, np.nansum(cube, axis=0) / np.sqrt(np.maximum(count, 1)), np.nan)
-
-
 def _draw_fiber_positions(canvas: Canvas, interpretation: Interpretation) -> None:
     """The stacked image with the fibers, numbered by weight."""
-    measurements = interpretation.measurements
-    detection = measurements.detection
+    detection = interpretation.measurements.detection
     box = cutout_box(0)
-    view = plain_view(box, detection.ra, detection.dec)
-    image = stack(measurements.cutouts, detection.ra, detection.dec)
+    image = stack(interpretation.measurements.cutouts, detection.ra, detection.dec)
     _title(canvas, 0, "Fiber Positions" if image is not None else "Relative Fiber Positions")
     if image is None and not detection.fibers:
         canvas.not_available(box, "Fiber positions", detection.not_available.get("fibers", "no fiber data"))
         return
+    view = draw_fibers_on_sky(canvas, interpretation, box, image)
+    _axis(canvas, view)
+    below = "arcsec (east left)" if detection.fibers else "no fiber data"
+    canvas.text(box.center[0], box.bottom + 34, below, 8, align="center", vertical="top")
+
+
+def draw_fibers_on_sky(
+    canvas: Canvas, interpretation: Interpretation, box: Box, image: np.ndarray | None, frame: str = BLACK
+) -> View:
+    """The fibers on `image` (as `stack` makes it, or None) in a square with north up."""
+    measurements = interpretation.measurements
+    detection = measurements.detection
+    view = plain_view(box, detection.ra, detection.dec)
     if image is None:
         canvas.rectangle(box, face="#ececec")
     else:
         canvas.image(picture(image), box)
-    canvas.rectangle(box, edge=BLACK, width=0.9)
+    canvas.rectangle(box, edge=frame, width=0.9 if frame == BLACK else 1.8)
     _compass(canvas, view)
     x, y = box.center
     canvas.lines([[(x - 7, y), (x + 7, y)], [(x, y - 7), (x, y + 7)]], WARNING, 1.2)
     for rank in range(len(detection.fibers) - 1, -1, -1):
         _draw_fiber(canvas, view, detection.fibers[rank], rank, measurements.excluded_fibers)
-    _axis(canvas, view)
-    canvas.text(
-        box.center[0],
-        box.bottom + 34,
-        "arcsec (east left)" if detection.fibers else "no fiber data",
-        8,
-        align="center",
-        vertical="top",
-    )
+    numbered = detection.fibers[: len(FIBER_COLORS)]
+    places = number_places(view, [(fiber.ra, fiber.dec) for fiber in numbered])
+    for rank, at in enumerate(places):
+        if at is not None:
+            canvas.text(*at, str(rank + 1), 7, color=fiber_color(rank), align="center", bold=True, halo=True)
+    return view
+
+
+def number_places(view: View, fibers: Sequence[tuple[float, float]]) -> list[tuple[float, float] | None]:
+    """Where the number of each fiber goes, `fibers` being (ra, dec) in degrees: on the side away from the others.
+
+    None for a fiber without a position, or whose number would fall outside the panel.
+    """
+    places = [view.sky(*each) if np.isfinite(each).all() else None for each in fibers]
+    known = [each for each in places if each is not None]
+    middle = np.mean(known, axis=0) if known else np.zeros(2)
+    found: list[tuple[float, float] | None] = []
+    for each in places:
+        if each is None:
+            found.append(None)
+            continue
+        out = np.asarray(each) - middle
+        length = float(np.hypot(*out))
+        unit = out / length if length > 1e-6 else np.array([-0.7, -0.7])
+        x, y = np.asarray(each) + 0.62 * (Fiber.DIAMETER / 2) * view.step * unit
+        found.append((float(x), float(y)) if view.inside((x, y), 8) else None)
+    return found
 
 
 def _draw_line_map(canvas: Canvas, interpretation: Interpretation) -> None:
     """Where the light of the line comes from, with the aperture in which its flux is summed."""
-    measurements = interpretation.measurements
-    detection, made = measurements.detection, measurements.line_map
+    made = interpretation.measurements.line_map
     box = cutout_box(1)
     _title(canvas, 1, "Line-flux map")
+    if draw_map_on_sky(canvas, interpretation, box):
+        canvas.text(box.center[0], box.bottom + 12, map_caption(made), 8, align="center", vertical="top")
+        canvas.text(box.center[0], box.bottom + 34, f"{made.n_fibers} fibers", 8, align="center", vertical="top")
+
+
+def map_caption(made: FluxMap) -> str:
+    """Under a line-flux map: how sure the flux in its aperture is."""
+    return f'S/N {made.snr:.1f} in {APERTURE:g}"' if np.isfinite(made.snr) else "flux not known"
+
+
+def draw_map_on_sky(canvas: Canvas, interpretation: Interpretation, box: Box) -> bool:
+    """The line-flux map in a square with north up, or a note why there is none; whether there is one."""
+    detection, made = interpretation.measurements.detection, interpretation.measurements.line_map
     if made.reason:
         canvas.not_available(box, "Line-flux map", detection.not_available.get("fibers", made.reason))
-        return
+        return False
     view = plain_view(box, detection.ra, detection.dec)
     canvas.image(colored(made.data, map_limits(made.data, made.background_err)), box)
     canvas.rectangle(box, edge=BLACK, width=0.9)
     ring = view.ellipse(detection.ra, detection.dec, APERTURE, APERTURE, 0)
     canvas.polygon(ring, edge="white", width=1.0, dashes=(0, (3, 2)), clip=view.box)
     _reticle(canvas, view)
-    text = f'S/N {made.snr:.1f} in {APERTURE:g}"' if np.isfinite(made.snr) else "flux not known"
-    canvas.text(box.center[0], box.bottom + 12, text, 8, align="center", vertical="top")
-    canvas.text(box.center[0], box.bottom + 34, f"{made.n_fibers} fibers", 8, align="center", vertical="top")
+    return True
 
 
 def _draw_fiber(canvas: Canvas, view: View, fiber: Fiber, rank: int, excluded: tuple[str, ...]) -> None:
@@ -341,11 +257,6 @@ def _draw_fiber(canvas: Canvas, view: View, fiber: Fiber, rank: int, excluded: t
     if fiber.on_ifu_edge:
         ring = view.ellipse(fiber.ra, fiber.dec, RIM_RADIUS, RIM_RADIUS, 0)
         canvas.polygon(ring, edge=color, width=0.8, dashes=(0, (3, 2)), clip=view.box)
-    if top:
-        x, y = view.sky(fiber.ra, fiber.dec)
-        at = (x - 0.6 * radius * view.step, y - 0.6 * radius * view.step)
-        if view.inside(at, 8):
-            canvas.text(*at, str(rank + 1), 7, color=color, align="center", bold=True, halo=True)
 
 
 def _draw_band(canvas: Canvas, slot: int, index: int, interpretation: Interpretation) -> None:

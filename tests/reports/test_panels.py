@@ -10,7 +10,7 @@ import pytest
 from astropy.wcs import WCS
 
 from elixer_widgets.detection import Cutout, Spectrum
-from elixer_widgets.reports import canvas, counterparts, fibers, imaging, layout, line_fit
+from elixer_widgets.reports import canvas, counterparts, fibers, imaging, layout, line_fit, sky
 from elixer_widgets.reports import spectrum as spectrum_panel
 from elixer_widgets.reports.evidence import evidence_box, posterior_words
 from elixer_widgets.reports.layout import Box
@@ -105,39 +105,39 @@ def test_overlays_lie_where_the_pixels_are(angle: float, mirrored: bool) -> None
     """A position marked through the view falls on the page where its pixel is drawn."""
     cutout = _turned(angle, mirrored)
     box = Box(100, 100, 400, 400)
-    view = imaging.native_view(box, cutout, RA, DEC)
+    view = sky.native_view(box, cutout, RA, DEC)
     ra, dec = RA + 2.0 / 3600 / math.cos(math.radians(DEC)), DEC + 1.0 / 3600
     x, y = cutout.pixel(ra, dec)
     x0, y0 = cutout.pixel(RA, DEC)
-    per_pixel = box.width / imaging.FIELD * cutout.pixel_scale
+    per_pixel = box.width / sky.FIELD * cutout.pixel_scale
     expected = (250 + (x - x0) * per_pixel, 250 - (y - y0) * per_pixel)
     assert view.sky(ra, dec) == pytest.approx(expected, abs=0.3)
 
 
 def test_plain_view_has_north_up_and_east_left() -> None:
-    view = imaging.plain_view(Box(0, 0, 90, 90), RA, DEC)
+    view = sky.plain_view(Box(0, 0, 90, 90), RA, DEC)
     assert view.place(0, 1) == (45, 35)
     assert view.place(1, 0) == (35, 45)
 
 
 def test_ellipse_turns_from_north_to_east() -> None:
-    view = imaging.plain_view(Box(0, 0, 90, 90), RA, DEC)
+    view = sky.plain_view(Box(0, 0, 90, 90), RA, DEC)
     outline = view.ellipse(RA, DEC, 2.0, 0.5, 90.0)
     assert np.ptp(outline[:, 0]) == pytest.approx(40.0)  # position angle 90: long axis east-west
     assert np.ptp(outline[:, 1]) == pytest.approx(10.0, rel=0.01)
 
 
 def test_right_ascension_wraps() -> None:
-    view = imaging.plain_view(Box(0, 0, 90, 90), 359.9999, 0.0)
+    view = sky.plain_view(Box(0, 0, 90, 90), 359.9999, 0.0)
     assert view.sky(0.0001, 0.0)[0] == pytest.approx(45 - 0.72 * 10)
 
 
 def test_crop_is_centred_and_padded() -> None:
     cutout = make_cutout()
-    inner = imaging.cropped(cutout, RA, DEC)
+    inner = sky.cropped(cutout, RA, DEC)
     assert inner.shape == (45, 45)
     assert inner[22, 22] == cutout.data[75, 75]
-    aside = imaging.cropped(cutout, RA, DEC + 14.0 / 3600)
+    aside = sky.cropped(cutout, RA, DEC + 14.0 / 3600)
     assert np.isnan(aside[-1]).all() and np.isfinite(aside[0]).all()
 
 
@@ -159,12 +159,12 @@ def test_captions_write_limits_as_limits() -> None:
 
 
 def test_stack_is_on_the_scale_of_the_noise() -> None:
-    image = imaging.stack((make_cutout("g"), make_cutout("r")), RA, DEC)
+    image = sky.stack((make_cutout("g"), make_cutout("r")), RA, DEC)
     assert image is not None
-    middle = imaging.STACK_SAMPLES // 2
+    middle = sky.STACK_SAMPLES // 2
     # the made source peaks at 0.6 over noise 0.03: 20 σ in one image, 28 in two (the noise is taken with the source in)
     assert 15 < image[middle, middle] < 30
-    assert imaging.stack((), RA, DEC) is None
+    assert sky.stack((), RA, DEC) is None
 
 
 # --------------------------------------------------------------------------------------------------- fibers
