@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
@@ -115,6 +116,11 @@ class Cutout:
         """Whether any pixel carries data."""
         finite = self.data[np.isfinite(self.data)]
         return bool(finite.size > 0 and np.ptp(finite) > 0)
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """A few numbers about the whole cutout that measurements found out and need again."""
+        return {}
 
     def pixel(self, ra: float, dec: float) -> tuple[float, float]:
         """Zero-based (x, y) of a position in degrees."""

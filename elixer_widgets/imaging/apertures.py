@@ -8,7 +8,7 @@ import numpy as np
 
 from elixer_widgets.detection import NAN, Cutout, DataError
 from elixer_widgets.imaging.growth import ApertureStep, Growth, Sky
-from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
+from elixer_widgets.imaging.noise import Background, clipped_sky
 from elixer_widgets.imaging.overlap import box_around, shares
 from elixer_widgets.imaging.profiles import MOFFAT_BETA, TotalLight, total_light
 
@@ -52,12 +52,8 @@ class _Frame:
         self.angle = angle
         self.scale = cutout.pixel_scale
         self.x, self.y = cutout.pixel(ra, dec)
-        self.good = np.isfinite(cutout.data)
-        if cutout.error is not None:
-            self.good &= np.isfinite(cutout.error)
-        self.data = np.where(self.good, cutout.data, 0.0).astype(float)
-        self.variance = None if cutout.error is None else np.where(self.good, cutout.error, 0.0).astype(float) ** 2
-        self._factors: dict[float, float] = {}
+        self.background = Background(cutout)
+        self.good, self.data, self.variance = self.background.good, self.background.data, self.background.variance
 
     @property
     def inside(self) -> bool:
@@ -70,27 +66,6 @@ class _Frame:
         """arcsec of each pixel's centre from the position."""
         ny, nx = self.data.shape
         return np.hypot(np.arange(nx)[None, :] - self.x, np.arange(ny)[:, None] - self.y) * self.scale
-
-    @cached_property
-    def overall(self) -> tuple[float, float]:
-        """Level and scatter of all pixels."""
-        level, scatter, _ = clipped_sky(thinned(self.data[self.good]))
-        return level, scatter
-
-    def noise_factor(self, radius: float) -> float:
-        """Noise of apertures of `radius` arcsec over that of independent pixels, from empty places."""
-        if radius not in self._factors:
-            self._factors[radius] = self._noise_factor(radius)
-        return self._factors[radius]
-
-    def _noise_factor(self, radius: float) -> float:
-        level, scatter = self.overall
-        if not scatter > 0:
-            return 1.0
-        noise = scatter if self.variance is None else np.sqrt(self.variance)
-        usable = self.good & (noise > 0)
-        values = np.divide(self.data - level, noise, out=np.zeros_like(self.data), where=usable)
-        return empty_noise_factor(values, usable, radius / self.scale)
 
     def sums(self, radii: np.ndarray) -> np.ndarray:
         """Counts, area with data (pixels) and summed variance in circles (or ellipses) of `radii` arcsec, (r, 3)."""
@@ -197,7 +172,7 @@ def _growth(
     sky = frame.sky(inner, outer, _nearest_sky(radius))
     if sky.note:
         notes.append(sky.note)
-    factor = frame.noise_factor(first)
+    factor = frame.background.noise_factor(first)
     steps = tuple(_step(frame, float(r), one, sky, factor) for r, one in zip(radii, sums, strict=True))
     chosen = min(steps, key=lambda step: abs(step.radius - radius))
     full = np.pi * frame.ratio * (radius / frame.scale) ** 2
@@ -349,7 +324,7 @@ def _last_gaining(frame: _Frame, radii: np.ndarray, sums: np.ndarray) -> int:
     sky = frame.sky(*GROWTH_RING, nearest=min(SKY_INNER_MINIMUM, _nearest_sky(float(radii[-1]))))
     if not np.isfinite(sky.scatter):
         return 0
-    noise = frame.noise_factor(float(radii[0])) * sky.scatter
+    noise = frame.background.noise_factor(float(radii[0])) * sky.scatter
     counts, area = sums[:, 0] - sums[:, 1] * sky.level, sums[:, 1]
     if not counts[0] > 0:
         return 0

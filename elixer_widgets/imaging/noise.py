@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from elixer_widgets.detection import NAN
+from elixer_widgets.detection import NAN, Cutout
 
 # Empty boxes needed, independent of each other, for their scatter to say anything; and pixels above this many σ of the
 # smoothed image count as sources when empty places are sought.
@@ -45,7 +45,8 @@ def clipped_sky(values: np.ndarray, n_sigma: float = 3.0, iterations: int = 10) 
             break
         kept = kept[low:high]
     scatter = float(np.std(kept)) / CLIPPED_SIGMA if kept.size > 1 else NAN
-    return float(np.median(kept)), scatter, int(kept.size)
+    middle = 0.5 * (kept[(kept.size - 1) // 2] + kept[kept.size // 2])  # the median: the array is sorted
+    return float(middle), scatter, int(kept.size)
 
 
 def thinned(values: np.ndarray, most: int = 10_000) -> np.ndarray:
@@ -101,3 +102,50 @@ def empty_noise_factor(values: np.ndarray, good: np.ndarray, radius: float) -> f
             return float(max(spread, 1.0))
         side //= 2  # smaller boxes see less of the correlation: better than nothing
     return 1.0
+
+
+class Background:
+    """The pixels of a cutout and the noise that all of them share, which is reckoned once and kept with the cutout.
+
+    Attributes
+    ----------
+    good : bool array, shape (ny, nx)
+        Pixels with data (and with an error, where the cutout has errors).
+    data : array, shape (ny, nx)
+        Counts, 0 where there are none.
+    variance : array, shape (ny, nx), or None
+        From the cutout's error image.
+    """
+
+    def __init__(self, cutout: Cutout) -> None:
+        self.scale = cutout.pixel_scale
+        self.good = np.isfinite(cutout.data)
+        if cutout.error is not None:
+            self.good &= np.isfinite(cutout.error)
+        self.data = np.where(self.good, cutout.data, 0.0).astype(float)
+        self.variance = None if cutout.error is None else np.where(self.good, cutout.error, 0.0).astype(float) ** 2
+        self._kept = cutout.kept
+
+    @property
+    def overall(self) -> tuple[float, float, int]:
+        """Level and scatter of all pixels, and how many they are from."""
+        if "overall" not in self._kept:
+            self._kept["overall"] = clipped_sky(thinned(self.data[self.good]))
+        level, scatter, count = self._kept["overall"]
+        return level, scatter, count
+
+    def noise_factor(self, radius: float) -> float:
+        """Noise of apertures of `radius` arcsec over that of independent pixels, from empty places."""
+        key = f"noise factor {radius!r}"
+        if key not in self._kept:
+            self._kept[key] = self._noise_factor(radius)
+        return float(self._kept[key])
+
+    def _noise_factor(self, radius: float) -> float:
+        level, scatter, _ = self.overall
+        if not scatter > 0:
+            return 1.0
+        noise = scatter if self.variance is None else np.sqrt(self.variance)
+        usable = self.good & (noise > 0)
+        values = np.divide(self.data - level, noise, out=np.zeros_like(self.data), where=usable)
+        return empty_noise_factor(values, usable, radius / self.scale)

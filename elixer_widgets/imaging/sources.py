@@ -9,8 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from elixer_widgets.detection import NAN, Cutout
-from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, start_radius
-from elixer_widgets.imaging.noise import clipped_sky, empty_noise_factor, thinned
+from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, MAX_RADIUS, start_radius
+from elixer_widgets.imaging.noise import Background, clipped_sky, thinned
 from elixer_widgets.imaging.overlap import box_around, shares
 
 # Detection, deblending and Kron settings of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393), as published for ELiXer.
@@ -108,12 +108,12 @@ def find_sources(
     if not cutout.usable:
         return []
     ra, dec = cutout.position if position is None else position
-    good = np.isfinite(cutout.data)
-    level, scatter, count = clipped_sky(thinned(cutout.data[good]))
+    background = Background(cutout)
+    good = background.good
+    level, scatter, count = background.overall
     if not (count > 0 and scatter > 0):
         return []
-    data = np.where(good, cutout.data, 0.0).astype(float)
-    data[good] -= level
+    data = np.where(good, background.data - level, 0.0)
     smooth = _smooth(data)
     _, smooth_scatter, _ = clipped_sky(thinned(smooth[good]))
     cut = max(threshold * scatter, SMOOTH_SIGMA * smooth_scatter)
@@ -130,7 +130,7 @@ def find_sources(
     labels, blended = _deblend(smooth, segments, cut)
     x, y = cutout.pixel(ra, dec) if np.isfinite(ra) and np.isfinite(dec) else (NAN, NAN)
     level_err = scatter / np.sqrt(count)
-    factor = empty_noise_factor(data / scatter, good, start_radius(cutout) / cutout.pixel_scale)
+    factor = background.noise_factor(min(start_radius(cutout), MAX_RADIUS))
     sources = [
         _measure(cutout, data, good, labels, label, box, factor * scatter, factor * level_err, (x, y), label in blended)
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
