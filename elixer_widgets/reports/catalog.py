@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -19,9 +20,9 @@ from elixer_widgets.releases.layout import TableLayout, catalog_layout
 from elixer_widgets.releases.pytables import INDEX_SLICE, create_table, prepare_file, require_group, write_index
 from elixer_widgets.reports import catalog_rows as rows
 from elixer_widgets.reports.state import replacing, state
+from elixer_widgets.reports.versions import CATALOG_VERSION
 from elixer_widgets.reports.wording import choices
 
-CATALOG_VERSION = "0.8.1"
 TITLE = "ELiXer Detection Catalog"
 SHORT_SLICE = 16384  # keys in a slice of the index of a short table
 
@@ -150,6 +151,23 @@ def indexed_columns(table: str) -> tuple[str, ...]:
     return ("detectid", "ra", "dec") if table == "Detections" else ("detectid",)
 
 
+@contextmanager
+def new_file(target: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to write to that takes the place of `target`, whole, when the block ends well.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written, for want of space for example; what was at `target` is unchanged.
+    """
+    try:
+        # Rows go to the file as they come: a cache of chunks would only copy them once more.
+        with replacing(target) as temporary, h5py.File(temporary, "w", rdcc_nbytes=0) as file:
+            yield file
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error}); what was there before is unchanged") from error
+
+
 def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
     """Write the ELiXer catalogue of some detections.
 
@@ -200,7 +218,7 @@ def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLik
         "CalibratedSpectra": np.concatenate([rows.filled("CalibratedSpectra", []), *spectra]),
         **{name: rows.filled(name, found) for name, found in detail.items()},
     }
-    with replacing(target) as temporary, h5py.File(temporary, "w") as file:
+    with new_file(target) as file:
         prepare_file(file, TITLE)
         for name, (title, chunk) in TABLES.items():
             layout = catalog_layout(name)

@@ -207,7 +207,7 @@ def test_memory_is_bounded_by_pieces(
 
     inputs = [catalog("a.h5", [1, 2, 3]), catalog("b.h5", [3, 4])]
     whole = merge_catalogs(inputs, tmp_path / "whole.h5", unique=True)
-    monkeypatch.setattr(merge, "CHUNK_BYTES", 600)
+    monkeypatch.setattr(merge, "PIECE_BYTES", 600)
     pieces = merge_catalogs(inputs, tmp_path / "pieces.h5", unique=True)
     with h5py.File(whole) as one, h5py.File(pieces) as two:
         for name in ("Detections", "CalibratedSpectra", "ElixerApertures"):
