@@ -1,0 +1,287 @@
+"""Journals on disk: lines that are only ever appended, each durable before it is acknowledged.
+
+A journal of an inspector is a folder with one file a session (an open page, a program). Only the session that made a
+file writes to it, so no lock is needed, on network file systems either, and two pages of one person cannot meet. A line
+is one `write` to a file opened for appending, followed by `fsync`. It ends in a checksum and a line feed: what a crash
+left half written is seen as such, stays where it is and counts for nothing. After any fault a session goes on in a new
+file, so that no line ever follows a torn one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from elixer_widgets.detection import DataError
+
+SUFFIX = ".jsonl"
+_FOLDER_REFUSES = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR})
+"""How file systems say that folders cannot be synchronised there."""
+
+_NAME = re.compile(rb"[A-Za-z0-9_-]")
+_LONGEST_NAME = 60
+
+
+class NotSaved(DataError):
+    """A line could not be made durable, and does not count."""
+
+
+class Line(NamedTuple):
+    """What a replay needs of a line; `raw` is the whole of it.
+
+    `verdict` is None where there is none; `occasion`, `kind`, `time` and `inspector` are those of `answers.Answer`.
+    """
+
+    kind: str
+    detectid: int
+    occasion: int
+    verdict: int | None
+    time: str
+    inspector: str
+    raw: bytes
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All fields."""
+        found: dict[str, Any] = json.loads(self.raw)
+        return found
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes in a journal that are no line: where, and the bytes themselves. A torn last line of a live session is whole
+    a moment later."""
+
+    path: Path
+    offset: int
+    content: bytes
+
+    def __str__(self) -> str:
+        return f"{self.path}: {len(self.content)} bytes at {self.offset} are no whole line; they count for nothing"
+
+
+# -------------------------------------------------------------------------------------------------------- a line
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """A record as one line of ASCII JSON whose last field is the CRC-32 of all before."""
+    body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return b'%s,"crc":"%08x"}\n' % (body[:-1], zlib.crc32(body[:-1]))
+
+
+_TAIL = len(b',"crc":"00000000"}')
+_HEAD = re.compile(
+    rb'\{"v":1,"kind":"([a-z]+)","detectid":(-?\d+),"occasion":(\d+),"verdict":(-?\d+|null),'
+    rb'"time":"([^"\\]*)","inspector":("(?:[^"\\]|\\.)*")'
+)
+"""How every line begins that `encode` made of `answers.to_record`. Lines that begin otherwise are read as JSON."""
+
+
+def decode(raw: bytes) -> Line | None:
+    """A line without its line feed, or None if it is not whole."""
+    if raw[-2:] != b'"}' or raw[-_TAIL:-10] != b',"crc":"':
+        return None
+    try:
+        if zlib.crc32(raw[:-_TAIL]) != int(raw[-10:-2], 16):
+            return None
+    except ValueError:
+        return None
+    head = _HEAD.match(raw)
+    if head is not None:
+        kind, detectid, occasion, verdict, time, inspector = head.groups()
+        said = None if verdict == b"null" else int(verdict)
+        return Line(kind.decode(), int(detectid), int(occasion), said, time.decode(), json.loads(inspector), raw)
+    try:
+        found = json.loads(raw)
+        return Line(
+            str(found["kind"]), int(found["detectid"]), int(found.get("occasion", 0)), found.get("verdict"),
+            str(found["time"]), str(found["inspector"]), raw,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+# ------------------------------------------------------------------------------------------------------- reading
+
+
+@dataclass
+class Reader:
+    """One file of a journal, read as far as it was whole; `more` reads what came since."""
+
+    path: Path
+    offset: int = 0
+
+    def more(self, damages: list[Damage]) -> list[Line]:
+        """The whole lines since the last call; what is none goes to `damages`."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            content = file.read()
+        whole = content.rfind(b"\n") + 1
+        lines = []
+        at = self.offset
+        for raw in content[:whole].split(b"\n")[:-1]:
+            line = decode(raw)
+            if line is None:
+                # a whole line may stand behind a torn one where something else joined files
+                start = raw.rfind(b'{"v":')
+                line = decode(raw[start:]) if start > 0 else None
+                damages.append(Damage(self.path, at, raw if line is None else raw[:start]))
+            if line is not None:
+                lines.append(line)
+            at += len(raw) + 1
+        self.offset += whole
+        return lines
+
+    @property
+    def torn(self) -> Damage | None:
+        """What stands behind the last whole line, if anything."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            content = file.read()
+        return Damage(self.path, self.offset, content) if content else None
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files of all journals in a campaign's folder, in the order of their names."""
+    try:
+        inspectors = sorted(each.path for each in os.scandir(folder) if each.is_dir())
+    except FileNotFoundError:
+        return
+    for inspector in inspectors:
+        yield from sorted(Path(each.path) for each in os.scandir(inspector) if each.name.endswith(SUFFIX))
+
+
+# ------------------------------------------------------------------------------------------------------- writing
+
+
+def folder_name(inspector: str) -> str:
+    """The folder of an inspector's journal: the name with everything but letters and digits as %XX.
+
+    Raises
+    ------
+    DataError
+        If it is empty, too long or holds signs that nobody can read.
+    """
+    name = inspector.strip()
+    if not name or not name.isprintable():
+        raise DataError(f"inspector {inspector!r}: give the name of the person who answers")
+    made = "".join(chr(b) if _NAME.match(bytes([b])) else f"%{b:02X}" for b in name.encode())
+    if len(made) > _LONGEST_NAME * 3 or len(name) > _LONGEST_NAME:
+        raise DataError(
+            f"inspector {name[:20]}...: the name is longer than {_LONGEST_NAME} letters; give a shorter one"
+        )
+    return made
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable, where its file system can."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in _FOLDER_REFUSES:
+            return
+        raise
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _FOLDER_REFUSES:
+            raise
+    finally:
+        os.close(handle)
+
+
+class Writer:
+    """Appends the lines of one session to files of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the inspector's journal; made at the first line.
+    session : str
+        From `session_name`: the files are named after it.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file being written; None before the first line and after a fault.
+    """
+
+    def __init__(self, folder: Path, session: str) -> None:
+        self.folder = folder
+        self.session = session
+        self.path: Path | None = None
+        self._handle: int | None = None
+        self._part = 0
+        self._lock = threading.Lock()
+
+    def append(self, line: bytes) -> None:
+        """Write a line and wait until it is on disk. It is tried twice, in two files.
+
+        Raises
+        ------
+        NotSaved
+            If it cannot be; the message says why. Then the line does not count.
+        """
+        with self._lock:
+            try:
+                self._write(line)
+            except OSError:
+                self._abandon()
+                try:
+                    self._write(line)
+                except OSError as error:
+                    self._abandon()
+                    raise NotSaved(
+                        f"not saved: {error.strerror} ({self.folder}); the answer does not count. "
+                        "Make room or another folder, then answer again"
+                    ) from error
+
+    def close(self) -> None:
+        """End the session's file; the next line would begin another."""
+        with self._lock:
+            self._abandon()
+
+    def _write(self, line: bytes) -> None:
+        if self._handle is None:
+            self._begin()
+        assert self._handle is not None
+        written = os.write(self._handle, line)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, "no room for the whole line")
+        os.fsync(self._handle)
+
+    def _begin(self) -> None:
+        made = not self.folder.is_dir()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._part += 1
+        self.path = self.folder / f"{self.session}-{self._part:02d}{SUFFIX}"
+        self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+        sync_folder(self.folder)
+        if made:
+            sync_folder(self.folder.parent)
+
+    def _abandon(self) -> None:
+        handle, self._handle, self.path = self._handle, None, None
+        if handle is not None:
+            try:
+                os.close(handle)
+            except OSError:
+                # its lines were synchronised one by one: there is nothing left to lose
+                return
+
+
+def session_name() -> str:
+    """When, where and by which process, and a number that makes it unique."""
+    host = re.sub(r"[^A-Za-z0-9]+", "", socket.gethostname())[:16] or "host"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{host}-{os.getpid()}-{secrets.token_hex(4)}"

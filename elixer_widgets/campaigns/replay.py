@@ -1,0 +1,146 @@
+"""The state of a campaign: a replay of its journals, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from bisect import insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+
+from elixer_widgets.campaigns.answers import ANSWER, LOOKED, UNDO
+from elixer_widgets.campaigns.journal import Damage, Line, Reader, files
+
+Key = tuple[int, int]
+"""detectid and occasion."""
+
+_BY_TIME = attrgetter("time")
+
+
+def standing(lines: list[Line]) -> list[Line]:
+    """The lines about one detection that nobody took back, without those that take back.
+
+    An undo of an undo puts back what that took.
+    """
+    if not any(line.kind == UNDO for line in lines):
+        return lines
+    names = [f"{record.get('session', '')}:{record.get('number', 0)}" for record in (line.record for line in lines)]
+    gone: set[str] = set()
+    targets: dict[str, str] = {}
+    for line, name in zip(lines, names, strict=True):
+        if line.kind == UNDO:
+            target = targets[name] = line.record["undoes"]
+            (gone.discard(targets[target]) if target in targets else gone.add(target))
+    return [line for line, name in zip(lines, names, strict=True) if line.kind != UNDO and name not in gone]
+
+
+def last_answer(lines: list[Line]) -> Line | None:
+    """The answer that holds: the last one not taken back."""
+    if lines[-1].kind == ANSWER and all(line.kind == ANSWER for line in lines):
+        return lines[-1]
+    return next((line for line in reversed(standing(lines)) if line.kind == ANSWER), None)
+
+
+def blind_answer(lines: list[Line]) -> Line | None:
+    """The last answer given before its inspector saw those of others; None where all came after."""
+    left = standing(lines)
+    seen = next((place for place, line in enumerate(left) if line.kind == LOOKED), len(left))
+    return next((line for line in reversed(left[:seen]) if line.kind == ANSWER), None)
+
+
+@dataclass
+class Book:
+    """All lines of one inspector by detection and occasion, each list in the order of time."""
+
+    lines: dict[Key, list[Line]] = field(default_factory=dict)
+    answered: set[Key] = field(default_factory=set)
+    order: dict[Key, None] = field(default_factory=dict)
+
+    def add(self, line: Line) -> None:
+        """Take one more line in."""
+        key = (line.detectid, line.occasion)
+        known = self.lines.get(key)
+        if known is None:
+            known = self.lines[key] = [line]
+        elif known[-1].time <= line.time:
+            known.append(line)
+        else:
+            insort(known, line, key=_BY_TIME)
+        if line.kind == ANSWER and len(known) == 1:
+            holds: Line | None = line
+        else:
+            holds = last_answer(known)
+        if holds is not None and holds.verdict is not None:
+            self.answered.add(key)
+        else:
+            self.answered.discard(key)
+        if line.kind in (ANSWER, UNDO):
+            self.order.pop(key, None)
+            if holds is not None:
+                self.order[key] = None
+
+    def recent(self, count: int) -> list[Key]:
+        """What was touched last, the last first."""
+        return list(islice(reversed(self.order), count))
+
+
+class Replay:
+    """Everybody's lines, read from the journals in a folder; `refresh` reads what came since.
+
+    Attributes
+    ----------
+    books : dict of str to Book
+        By inspector.
+    damages : list of Damage
+        What is no line, in the middle of files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.books: dict[str, Book] = {}
+        self.damages: list[Damage] = []
+        self._readers: dict[str, Reader] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Read what was written since; the number of new lines."""
+        found: list[Line] = []
+        for path in files(self.folder):
+            reader = self._readers.get(str(path))
+            if reader is None:
+                reader = self._readers[str(path)] = Reader(path)
+            elif os.stat(path).st_size <= reader.offset:
+                continue
+            found += reader.more(self.damages)
+        found.sort(key=_BY_TIME)
+        for line in found:
+            self.add(line)
+        return len(found)
+
+    def own(self, path: Path, line: Line, size: int) -> None:
+        """Take in a line of `size` bytes that this program just wrote to `path`."""
+        reader = self._readers.setdefault(str(path), Reader(path))
+        reader.offset += size
+        self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Take one line in."""
+        book = self.books.get(line.inspector)
+        if book is None:
+            book = self.books[line.inspector] = Book()
+        book.add(line)
+
+    @property
+    def torn(self) -> list[Damage]:
+        """Unfinished last lines, of crashed sessions or of ones that write at this moment."""
+        return [torn for reader in self._readers.values() if (torn := reader.torn) is not None]
+
+    def about(self, detectid: int) -> Iterator[tuple[str, int, list[Line]]]:
+        """Inspector, occasion and lines of everybody who said something about a detection."""
+        for inspector, book in self.books.items():
+            for occasion in (0, 1):
+                lines = book.lines.get((detectid, occasion))
+                if lines:
+                    yield inspector, occasion, lines
