@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from elixer_widgets.bulk.local import Output, Summary, finished, run
+from elixer_widgets.bulk.local import Extra, Output, Summary, finished, run
 
-__all__ = ["Output", "Summary", "finished", "run"]
+__all__ = ["Extra", "Output", "Summary", "finished", "run"]

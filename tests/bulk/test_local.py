@@ -72,7 +72,12 @@ def test_one_bad_detection_does_not_stop_the_run(fake: FakeRelease, tmp_path: Pa
     assert summary.failed[fake.ids[4]] == "ZeroDivisionError: a fault in the measurement"
     assert "has no detection 42" in summary.failed[42]
     assert sorted(path.name for path in output.folder.glob("*.*")) == sorted(
-        [*(f"{each}.{kind}" for each in good for kind in ("pdf", "jpg")), "elixer.log", "run_cat.h5"]
+        [
+            *(f"{each}.{kind}" for each in good for kind in ("pdf", "jpg")),
+            "elixer.log",
+            "elixer_failed.dets",
+            "run_cat.h5",
+        ]
     )
     assert _rows(output) == good
     assert len(lines) == 6
@@ -113,17 +118,16 @@ def test_an_interrupted_run_keeps_what_it_has(
     assert sorted(_rows(output)) == list(fake.ids[:3])
 
 
-@pytest.mark.parametrize(("setting", "value"), [("PART_SIZE", 1), ("PART_SECONDS", 0.0)])
 def test_parts_of_a_killed_run_are_taken_over(
-    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: float
+    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After kill -9 there are parts and no catalogue; nothing is lost and nothing is twice."""
-    from elixer_widgets.bulk import local
+    from elixer_widgets.bulk import local, work
 
     output = Output(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(local, setting, value)
-        patch.setattr(local, "_finish_catalog", lambda output: None)
+        patch.setattr(work, "PART_SECONDS", 0.0)
+        patch.setattr(local, "finish_catalog", lambda output: None)
         run(fake, fake.ids[:2], output)
     assert not output.catalog.exists() and len(list(output.parts.iterdir())) == 2
     summary = run(fake, fake.ids[:3], output, recover=True)

@@ -1,0 +1,53 @@
+"""Who shares the work of a run; nothing of Dask is loaded to say so."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+MEMORY = 1000.0
+"""MB that a worker may hold: about twice what is usual, see docs/bulk.md."""
+
+
+@dataclass(frozen=True)
+class SlurmWorkers:
+    """Workers that SLURM starts for a scheduler in this process: `jobs` jobs of `processes` workers each.
+
+    `options` are further arguments of `dask_jobqueue.SLURMCluster`.
+    """
+
+    jobs: int
+    processes: int = 1
+    queue: str = ""
+    walltime: str = "01:00:00"
+    account: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who shares the work: `count` processes here, or `slurm`, or those of the Dask scheduler at address `scheduler`.
+
+    `memory`: what a worker may hold, in MB; one that holds more is ended and replaced, and its detection tried anew.
+    `tries`: how many workers a detection may kill before it counts as failed. `patience`: how long, in s, a run without
+    any worker waits for one.
+    """
+
+    count: int = 1
+    scheduler: str = ""
+    slurm: SlurmWorkers | None = None
+    memory: float = MEMORY
+    tries: int = 3
+    patience: float = 120.0
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
