@@ -11,6 +11,8 @@ from elixer_widgets.reports.canvas import Canvas, mono_width
 from elixer_widgets.reports.colors import BLUE, GREY, WARNING
 from elixer_widgets.reports.wording import choices, flags, header, shorten
 
+SECOND_SIZE = 9.0  # points, of the row of flags and choices
+LEAST_FLAGS = 60  # characters of flags that a long list of choices leaves
 SPARE = 0.96  # pictures round the advance of each letter to whole pixels
 
 
@@ -28,18 +30,27 @@ def draw_header(canvas: Canvas, interpretation: Interpretation, made: datetime) 
     size = fitting_size(verdict, room, 12, 9)
     canvas.text(layout.MARGIN_LEFT, layout.HEADER_Y, verdict, size, family="mono", bold=False)
 
-    said = choices(interpretation)
-    decided = "Human choice: " + "; ".join(said) if said else "All choices automatic"
-    size = 9.0
-    full = int((layout.MARGIN_RIGHT - layout.MARGIN_LEFT) / mono_width("x", size))
-    words = flags(interpretation)
-    decided = shorten(decided, max(full // 2, full - len(words) - 4))
-    words = shorten(words, full - len(decided) - 4)
+    words, decided = second_row(interpretation)
     canvas.text(
-        layout.MARGIN_LEFT, layout.FLAGS_Y, words, size, family="mono",
+        layout.MARGIN_LEFT, layout.FLAGS_Y, words, SECOND_SIZE, family="mono",
         color=WARNING if interpretation.flags else GREY,
     )  # fmt: skip
+    by_person = bool(choices(interpretation))
     canvas.text(
-        layout.MARGIN_RIGHT, layout.FLAGS_Y, decided, size, align="right", family="mono",
-        color=BLUE if said else GREY, bold=bool(said),
+        layout.MARGIN_RIGHT, layout.FLAGS_Y, decided, SECOND_SIZE, align="right", family="mono",
+        color=BLUE if by_person else GREY, bold=by_person,
     )  # fmt: skip
+
+
+def second_row(interpretation: Interpretation) -> tuple[str, str]:
+    """Flags and a person's choices, cut to one row; the choices have the first claim to its length."""
+    full = int((layout.MARGIN_RIGHT - layout.MARGIN_LEFT) / mono_width("x", SECOND_SIZE)) - 4
+    said, words = choices(interpretation), flags(interpretation)
+    decided = "Set by a person: " + "; ".join(said) if said else "All choices automatic"
+    decided = shorten(decided, full - min(len(words), LEAST_FLAGS))
+    return shorten(words, full - len(decided)), decided
+
+
+def flags_are_cut(interpretation: Interpretation) -> bool:
+    """Whether the header has no room for all flags, so that another place must name them."""
+    return second_row(interpretation)[0] != flags(interpretation)

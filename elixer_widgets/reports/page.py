@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
-from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
-from elixer_widgets.detection import DataError
 from elixer_widgets.reports import layout
-from elixer_widgets.reports.canvas import FORMATS, Canvas, wrap
+from elixer_widgets.reports.canvas import Canvas, wrap
 from elixer_widgets.reports.colors import GREY
 from elixer_widgets.reports.counterparts import SHOWN, draw_counterparts, draw_photo_z
 from elixer_widgets.reports.evidence import draw_evidence, evidence_box
 from elixer_widgets.reports.fibers import draw_ccd, draw_fibers
-from elixer_widgets.reports.header import draw_header
+from elixer_widgets.reports.header import draw_header, flags_are_cut
 from elixer_widgets.reports.imaging import draw_imaging
 from elixer_widgets.reports.line_fit import draw_line_fit
 from elixer_widgets.reports.spectrum import draw_spectrum
-from elixer_widgets.reports.state import replacing, state
+from elixer_widgets.reports.state import known_format, metadata, replacing
 from elixer_widgets.reports.text_block import draw_text_block
-from elixer_widgets.reports.wording import shorten
+from elixer_widgets.reports.wording import flags, shorten
 
-NOTES_CHARACTERS = 300
-
-
-def metadata(interpretation: Interpretation) -> dict[str, str]:
-    """Document properties; `Keywords` holds `state` as JSON."""
-    detection = interpretation.measurements.detection
-    return {
-        "Title": f"ELiXer report {detection.label}",
-        "Subject": f"HETDEX detection {detection.label} at {detection.wavelength:.2f} Å",
-        "Author": f"ELiXer Widgets {__version__}",
-        "Creator": f"elixer_widgets {__version__}",
-        "Keywords": json.dumps(state(interpretation), ensure_ascii=False),
-    }
+NOTES_CHARACTERS, NOTES_LINES = 300, 3
 
 
 def notes(interpretation: Interpretation) -> list[str]:
@@ -44,6 +29,8 @@ def notes(interpretation: Interpretation) -> list[str]:
     measurements = interpretation.measurements
     detection = measurements.detection
     said = [*detection.notes, *measurements.notes, *detection.not_available.values()]
+    if flags_are_cut(interpretation):
+        said.insert(0, f"all {flags(interpretation).lower()}")
     return list(dict.fromkeys(note for note in said if note))
 
 
@@ -64,8 +51,8 @@ def draw_page(interpretation: Interpretation, made: datetime) -> Canvas:
     draw_photo_z(canvas, interpretation)
     remarks = notes(interpretation)
     if remarks:
-        lines = wrap(shorten("Notes: " + "; ".join(remarks), 2 * NOTES_CHARACTERS - 20), NOTES_CHARACTERS)
-        canvas.text(layout.NOTES.left, layout.NOTES.center[1], "\n".join(lines[:2]), 7.5, color=GREY)
+        lines = wrap(shorten("Notes: " + "; ".join(remarks), NOTES_LINES * (NOTES_CHARACTERS - 10)), NOTES_CHARACTERS)
+        canvas.text(layout.NOTES.left, layout.NOTES.center[1], "\n".join(lines[:NOTES_LINES]), 7.5, color=GREY)
     return canvas
 
 
@@ -89,12 +76,7 @@ def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> P
     DataError
         If the suffix names no format known here, or the folder does not exist.
     """
-    target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in FORMATS:
-        raise DataError(
-            f"{target}: cannot write a report as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg"
-        )
+    target = known_format(path, "report")
     made = datetime.now()
     canvas = draw_page(interpretation, made)
     with replacing(target) as temporary:

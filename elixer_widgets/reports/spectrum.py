@@ -53,7 +53,9 @@ def hypotheses(interpretation: Interpretation) -> list[Hypothesis]:
         if rival.identity == chosen or not rival.redshift > -0.001:
             continue
         if rival.probability >= LEAST_PROBABILITY or rival.identity in ALWAYS:
-            found.append(Hypothesis(rival.identity, rival.redshift, rival.probability, rival.companions, False))
+            # not the rival's own number, which is the data's where a person chose: all of a legend are of one kind
+            now = float(interpretation.posterior.get(rival.identity, rival.probability))
+            found.append(Hypothesis(rival.identity, rival.redshift, now, rival.companions, False))
     must = [h for h in found if h.chosen or h.identity in ALWAYS]
     rest = [h for h in found if h not in must][: max(0, MOST_HYPOTHESES - len(must))]
     return [h for h in found if h in must or h in rest]

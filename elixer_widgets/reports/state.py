@@ -1,21 +1,25 @@
-"""What reopens a view, and files that appear complete or not at all."""
+"""What reopens a view."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._errors import DataError
+from elixer_widgets._files import replacing
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
-from elixer_widgets.detection import DataError
+from elixer_widgets.reports.canvas import FORMATS
+from elixer_widgets.reports.choices import chosen
 from elixer_widgets.reports.wording import finite
+
+__all__ = ["known_format", "metadata", "replacing", "state"]
 
 
 def state(interpretation: Interpretation) -> dict[str, object]:
-    """What is needed to reopen this view: the detection, the identity and whatever a person changed."""
+    """What is needed to reopen this view (`reports.choices.reopen`): the detection, and under `choices` what a person
+    set; the rest tells a reader what the page says."""
     measurements = interpretation.measurements
     detection, aperture = measurements.detection, measurements.aperture
     return {
@@ -27,38 +31,35 @@ def state(interpretation: Interpretation) -> dict[str, object]:
         "chosen_by": interpretation.chosen_by,
         "aperture": aperture.radius if aperture is not None else None,
         "excluded_fibers": list(measurements.excluded_fibers),
+        "choices": chosen(interpretation),
         "version": __version__,
     }
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file in the folder of `path` that takes its place when the block ends well.
+def metadata(interpretation: Interpretation) -> dict[str, str]:
+    """Document properties of a page or picture; `Keywords` holds `state` as JSON."""
+    detection = interpretation.measurements.detection
+    return {
+        "Title": f"ELiXer report {detection.label}",
+        "Subject": f"HETDEX detection {detection.label} at {detection.wavelength:.2f} Å",
+        "Author": f"ELiXer Widgets {__version__}",
+        "Creator": f"elixer_widgets {__version__}",
+        "Keywords": json.dumps(state(interpretation)),  # ASCII: a PDF stores other letters as two bytes each
+    }
 
-    After a crash at any moment `path` is the old file or the new one, whole.
+
+def known_format(path: str | PathLike[str], what: str) -> Path:
+    """The path, if it ends as a picture or page that can be written.
 
     Raises
     ------
     DataError
-        If the folder does not exist.
+        If the suffix names no format known here.
     """
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.name}_", dir=path.parent)
-    temporary = Path(name)
-    try:
-        os.close(handle)
-        yield temporary
-        mask = os.umask(0)  # the only way to read it
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(
+            f"{target}: cannot write a {what} as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg"
+        )
+    return target

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+from elixer_widgets._asserted import NO_COUNTERPART
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.detection import Detection, Magnitude
+from elixer_widgets.reports.choices import chosen
 from elixer_widgets.reports.derived import (
     PLAE_RANGE,
     aperture_correction,
@@ -145,23 +147,32 @@ def header(interpretation: Interpretation) -> str:
             f"P(Lyα): {p_lya}{calibrated}",
             f"Q(z): {quality}",
             f"z: {redshift(interpretation)}",
+            *(each.upper() for each in interpretation.labels),
         )
     )
 
 
 def choices(interpretation: Interpretation) -> list[str]:
-    """What a person decided, a sentence each; empty if all is automatic."""
-    measurements = interpretation.measurements
+    """What a person decided, a phrase each; empty if all is automatic."""
+    measurements, set_by_person = interpretation.measurements, chosen(interpretation)
     said = []
-    if interpretation.chosen_by == "person":
-        identity = LABELS.get(interpretation.identity, interpretation.identity)
+    name = LABELS.get(interpretation.identity, interpretation.identity)
+    if "redshift" in set_by_person:
+        said.append(f"z = {interpretation.redshift:.4f} ({name})")
+    elif "identity" in set_by_person:
         at = f" at z = {interpretation.redshift:.4f}" if finite(interpretation.redshift) else ""
-        said.append(f"identity {identity}{at} set by a person")
+        said.append(f"identity {name}{at}")
     if measurements.aperture is not None:
-        said.append(f'aperture radius {measurements.aperture.radius:.2f}" set by a person')
+        moved = " moved" if len(set_by_person["aperture"]) > 1 else ""
+        said.append(f'aperture radius {measurements.aperture.radius:.2f}"{moved}')
     if measurements.excluded_fibers:
         count = len(measurements.excluded_fibers)
-        said.append(f"{count} fiber{'s' if count > 1 else ''} switched off by a person")
+        said.append(f"{count} fiber{'s' if count > 1 else ''} switched off")
+    if "counterpart" in set_by_person:
+        which = set_by_person["counterpart"]
+        said.append("no catalogue object is the source" if which == NO_COUNTERPART else f"counterpart {which}")
+    if "without" in set_by_person:
+        said.append(f"without continuum {', '.join(set_by_person['without'])}")
     return said
 
 
@@ -255,5 +266,11 @@ def text_block(interpretation: Interpretation) -> list[str]:
     if best is not None:
         star = "*" if best.accepted else ""
         name = LABELS.get(best.identity, best.identity)
-        lines.append(f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}")
+        solved, _, is_limit = rest_width(line.flux, line.flux_err, interpretation.continuum, best.redshift)
+        widths = f"  EWr = {width(solved, math.nan, is_limit)}" if finite(solved) else ""
+        lines.append(f"{star}Q({best.fraction:.2f}) {name}({best.rest_wavelength:.0f}) z = {best.redshift:.4f}{widths}")
+    other = next((each for each in interpretation.best if each.identity != interpretation.identity), None)
+    if other is not None and interpretation.chosen_by != "person":
+        name = LABELS.get(other.identity, other.identity)
+        lines.append(f"if P(Lyα) ≥ {other.threshold:g} decides: {name} z = {_redshift_or_not(other.redshift)}")
     return lines

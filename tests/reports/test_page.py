@@ -156,7 +156,7 @@ def test_what_is_missing_is_said(kind: str) -> None:
 
 def test_choices_of_a_person_are_on_the_page() -> None:
     said = " ".join(text.get_text() for text in draw_page(KINDS["crowded"](), MADE).axes.texts)
-    assert "identity [O II] at z = 0.2071 set by a person" in said
+    assert "Set by a person: identity [O II] at z = 0.2071; 1 fiber switched off" in said
     assert "SWITCHED OFF" in said
     assert "HSC-SSP" in said
 

@@ -88,9 +88,9 @@ def test_human_choices_are_told() -> None:
     measurements = replace(interpretation.measurements, aperture=Aperture(1.5), excluded_fibers=(second,))
     said = wording.choices(replace(interpretation, measurements=measurements))
     assert said == [
-        "identity [O II] at z = 0.2071 set by a person",
-        'aperture radius 1.50" set by a person',
-        "1 fiber switched off by a person",
+        "identity [O II] at z = 0.2071",
+        'aperture radius 1.50"',
+        "1 fiber switched off",
     ]
     assert wording.choices(make_interpretation()) == []
 
