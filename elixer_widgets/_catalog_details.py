@@ -12,7 +12,8 @@ from elixer_widgets.imaging.sources import SourceEllipse
 
 NO_MAGNITUDE = 99.9  # what the published interface says where nothing was measured
 
-_FIXED_RADIUS = 1.0  # arcsec, of the circle that each source is measured in besides its ellipse
+FIXED_RADIUS = 1.0
+"""arcsec, of the circle that each source is measured in besides its ellipse."""
 
 
 def on(cutout: Cutout, source: SourceEllipse) -> bool:
@@ -27,11 +28,11 @@ def _scatter(cutout: Cutout) -> float:
     return float(1.4826 * np.median(np.abs(finite - np.median(finite))))
 
 
-def _fixed_aperture(cutout: Cutout, source: SourceEllipse) -> dict[str, Any]:
+def fixed_aperture(cutout: Cutout, source: SourceEllipse) -> dict[str, Any]:
     """A source's light in a circle of 1" about its barycentre; flags 1 where the measurement has a remark."""
-    fixed = measure_aperture(cutout, source.ra, source.dec, _FIXED_RADIUS)
+    fixed = measure_aperture(cutout, source.ra, source.dec, FIXED_RADIUS)
     return {
-        "fixed_aper_radius": _FIXED_RADIUS,
+        "fixed_aper_radius": FIXED_RADIUS,
         "fixed_aper_flux_cts": fixed.counts,
         "fixed_aper_flux_err": fixed.counts_err,
         "fixed_aper_mag": fixed.aperture_mag if np.isfinite(fixed.aperture_mag) else NO_MAGNITUDE,
@@ -134,7 +135,7 @@ def _source(cutout: Cutout, index: int, source: SourceEllipse, background: float
         "mag_err": source.mag_err,
         "mag_bright": bright,
         "mag_faint": faint,
-        **_fixed_aperture(cutout, source),
+        **fixed_aperture(cutout, source),
         "selected": source.selected,
     }
 

@@ -163,12 +163,13 @@ def _line(fit: LineFit, spectrum: Spectrum) -> dict[str, Any]:
         "fwhm": fit.fwhm,
         "int_flux": fit.flux,
         "snr": fit.snr,
-        "line_score": _score(fit, spectrum),
+        "line_score": published_score(fit, spectrum),
         "aborption": fit.is_absorption,
     }
 
 
-def _score(fit: LineFit, spectrum: Spectrum) -> float:
+def published_score(fit: LineFit, spectrum: Spectrum) -> float:
+    """The published score of a line, with the spectrum's error beside it; NaN where the line is too weak for one."""
     noise = float(np.interp(fit.center, spectrum.wavelength, np.nan_to_num(np.asarray(spectrum.error))))
     # without errors the published factor for the height over the noise is 1
     height = abs(fit.amplitude) / noise if noise > 0 else 5.0

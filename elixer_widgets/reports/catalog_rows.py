@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from elixer_widgets._catalog_details import NO_MAGNITUDE, fixed_aperture
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.choice import THRESHOLDS
@@ -18,6 +19,7 @@ from elixer_widgets.classification.confidence import confidence, scale
 from elixer_widgets.classification.flags import encode
 from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.classify import published_score
 from elixer_widgets.detection import Cutout
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
@@ -26,20 +28,25 @@ from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wave
 from elixer_widgets.reports.derived import (
     aperture_correction,
     best_solution,
+    central_fiber_magnitude,
     chi2_error,
     clipped_plae,
     color,
     from_aperture,
     from_match,
+    labels,
     measured_spectrum,
     redshift_as,
     sourced,
+    statistical_error,
 )
 from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate, rest_width
 from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
 
 LIGHT_KMS = 299792.458  # exact
-"""P(Lyα) thresholds for which the catalogue gives a redshift."""
+
+FIXED_WITHIN = 5.0
+"""arcsec; sources so near are measured in circles of 1" too."""
 
 NO_MULTIFRAME = "x" * 20
 NOT_REAL = ("artifact", "noise")
@@ -92,9 +99,11 @@ def detection_row(interpretation: Interpretation, made: datetime) -> Row:
         "plya_classification": interpretation.p_lya,
         "combined_eqw_rest_lya": interpretation.ew_lya,
         "combined_eqw_rest_lya_err": interpretation.ew_lya_err,
-        "combined_continuum_nondetect": sum(1 for each in interpretation.continuum_sources if each.is_limit),
-        "classification_labels": ",".join(interpretation.labels),
+        "combined_continuum_nondetect": _limits(interpretation),
+        "combined_continuum_err_stat": statistical_error(interpretation.continuum_sources) * CGS,
+        "classification_labels": ",".join(labels(interpretation)),
         "spurious_reason": interpretation.identity if interpretation.identity in NOT_REAL else "",
+        "central_single_fiber_mag": central_fiber_magnitude(detection),
         "mag_g_wide": measurements.g_magnitude.value,
     }
     if measurements.g_magnitude.is_limit:
@@ -120,6 +129,13 @@ def detection_row(interpretation: Interpretation, made: datetime) -> Row:
     row["combined_continuum"], row["combined_continuum_err"] = _cgs(interpretation.continuum)
     row["combined_plae"], row["combined_plae_lo"], row["combined_plae_hi"] = clipped_plae(interpretation.plae_poii)
     return row | _observed(interpretation) | _solution(interpretation)
+
+
+def _limits(interpretation: Interpretation) -> int:
+    """How many of the continua are limits; -1 if there is no combined continuum."""
+    if not math.isfinite(interpretation.continuum.value):
+        return -1
+    return sum(1 for each in interpretation.continuum_sources if each.is_limit)
 
 
 def _plae_columns(ratio: PlaeRatio | None, name: str) -> Row:
@@ -180,21 +196,28 @@ def spectrum_row(interpretation: Interpretation) -> Row:
     if wave.shape != grid.shape or not np.allclose(wave, grid, atol=0.01):
         flux = np.interp(grid, wave, flux, left=np.nan, right=np.nan)
         error = np.interp(grid, wave, error, left=np.nan, right=np.nan)
-    return {
+    row: Row = {
         "detectid": detection.detectid,
         "wavelength": grid,
         "flux": np.nan_to_num(flux * WAVELENGTH_STEP),
         "flux_err": np.nan_to_num(error * WAVELENGTH_STEP),
     }
+    if interpretation.measurements.excluded_fibers:
+        # Extracted anew from the fibers that a person left on, under the local sky
+        left = [each for each in detection.fibers if each.fiber_id not in interpretation.measurements.excluded_fibers]
+        row |= {"num_fibers": len(left), "sky_background": 0}
+    return row
 
 
 def line_rows(interpretation: Interpretation) -> list[Row]:
     """Rows of `SpectraLines`: every line found (sol_num 0), then the companions found of each solution by rank."""
     measurements = interpretation.measurements
     detectid = measurements.detection.detectid
+    spectrum = measured_spectrum(measurements)
     rows: list[Row] = [
         {
             "detectid": detectid, "wavelength": each.center, "type": -1 if each.is_absorption else 1, "sn": each.snr,
+            "score": published_score(each, spectrum),
             "chi2": each.chi2, "continuum": each.continuum * CGS, "continuum_err": each.continuum_err * CGS,
             "flux_line": each.flux, "flux_line_err": each.flux_err, "sigma": each.sigma, "sigma_err": each.sigma_err,
             "sol_num": 0, "used": 0,
@@ -286,6 +309,7 @@ def object_rows(interpretation: Interpretation) -> list[Row]:
     """Rows of `ExtractedObjects`: every source on every image; axes are full axes of the measured ellipse."""
     measurements = interpretation.measurements
     images = {(cutout.survey, cutout.band): cutout for cutout in measurements.cutouts}
+    skies = {(growth.survey, growth.band): growth for growth in measurements.growths}
     rows: list[Row] = []
     for source in measurements.sources:
         cutout = images.get((source.survey, source.band))
@@ -299,8 +323,24 @@ def object_rows(interpretation: Interpretation) -> list[Row]:
         }  # fmt: skip
         if cutout is not None:
             row |= {"image_depth_mag": cutout.depth, "pixel_scale": cutout.pixel_scale}
+            if source.selected or source.separation <= FIXED_WITHIN:
+                row |= _fixed(cutout, source)
+            sky = skies.get((source.survey, source.band))
+            if sky is not None:
+                area = math.pi * source.major * source.minor / cutout.pixel_scale**2
+                row |= {"background_cts": sky.sky * area, "background_err": sky.sky_err * area}
         rows.append(row)
     return rows
+
+
+def _fixed(cutout: Cutout, source: SourceEllipse) -> Row:
+    """Columns of the light within 1" about the source; none where the image cannot be measured there."""
+    found = fixed_aperture(cutout, source)
+    if not math.isfinite(found["fixed_aper_flux_cts"]):
+        return {}
+    if found["fixed_aper_mag"] == NO_MAGNITUDE:
+        found = {name: value for name, value in found.items() if not name.startswith("fixed_aper_mag")}
+    return found
 
 
 def match_rows(interpretation: Interpretation) -> list[Row]:

@@ -1,16 +1,19 @@
-"""Conversions between numbers that were measured elsewhere: units, redshifts, rest widths. No measurement is made."""
+"""Numbers of the catalogue and the page that rest on others: units, redshifts, rest widths, colours, labels."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
+from elixer_widgets._catalog_details import FIXED_RADIUS
 from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.classification.plae import PUBLISHED_RANGE, PlaeRatio
 from elixer_widgets.classification.solutions import Solution
 from elixer_widgets.detection import DataError, Detection, FiberImages, Spectrum
+from elixer_widgets.imaging.apertures import measure_aperture
 from elixer_widgets.imaging.counterparts import Match
-from elixer_widgets.spectra.continuum import ContinuumEstimate
+from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 
 PLAE_RANGE = PUBLISHED_RANGE
@@ -21,6 +24,9 @@ CONTINUUM_BANDS = ("g", "r", "F606W")
 
 APERTURE_SAMPLE = 515
 """Sample of the HETDEX grid, 4500 Å, at which ELiXer quotes the aperture correction."""
+
+LOW_REDSHIFT = ("OII", "OIII", "Hb", "Hg")
+"""Identities of the main line that put the galaxy at low redshift."""
 
 
 def redshift_as(identity: str, wavelength: float) -> float:
@@ -131,25 +137,75 @@ def color(interpretation: Interpretation, blue: str, red: str) -> tuple[float, f
     Returns
     -------
     (value, bluest, reddest)
-        With the ends of its 1σ interval; NaN unless both bands of a survey show the source, either as the selected
-        ellipse or in a circular aperture on both images. Of several surveys, the smallest error.
+        With the ends of its 1σ interval; NaN unless both images of a survey show light at 2σ. Of several surveys, the
+        smallest error.
+
+    Notes
+    -----
+    Both images are measured in circles of 1" about the same place: the barycentre of the selected source in the band
+    that shows it best, else the place of the aperture. The images' seeing is not made equal.
     """
     measurements = interpretation.measurements
-    ellipses = {(s.survey, s.band): (s.mag, s.mag_err) for s in measurements.sources if s.selected}
-    circles = {(g.survey, g.band): (g.mag, g.mag_err) for g in measurements.growths if not g.is_limit}
+    images = {(cutout.survey, cutout.band): cutout for cutout in measurements.cutouts}
     best = (math.nan, math.nan, math.nan)
     smallest = math.inf
-    for survey in dict.fromkeys(growth.survey for growth in measurements.growths):
-        for found in (ellipses, circles):
-            if (survey, blue) not in found or (survey, red) not in found:
-                continue
-            (first, first_err), (second, second_err) = found[survey, blue], found[survey, red]
-            error = math.hypot(first_err, second_err)
-            if math.isfinite(first - second) and error < smallest:
-                smallest = error
-                best = (first - second, first - second - error, first - second + error)
-            break
+    for growth in measurements.growths:
+        survey = growth.survey
+        if growth.band != red or (survey, blue) not in images or (survey, red) not in images:
+            continue
+        chosen = [s for s in measurements.sources if s.selected and s.survey == survey and s.band in (blue, red)]
+        source = min(chosen, key=lambda each: each.mag_err if math.isfinite(each.mag_err) else math.inf, default=None)
+        ra, dec = (growth.ra, growth.dec) if source is None else (source.ra, source.dec)
+        first, second = (measure_aperture(images[survey, band], ra, dec, FIXED_RADIUS) for band in (blue, red))
+        if any(not each.counts > 2.0 * each.counts_err for each in (first, second)):
+            continue
+        value = first.aperture_mag - second.aperture_mag
+        error = math.hypot(first.aperture_mag_err, second.aperture_mag_err)
+        if math.isfinite(value) and error < smallest:
+            smallest, best = error, (value, value - error, value + error)
     return best
+
+
+def central_fiber_magnitude(detection: Detection) -> float:
+    """Synthetic g magnitude of the fiber with the largest weight alone; NaN if it is fainter than 2σ or not there."""
+    try:
+        spectra = detection.fiber_spectra
+    except DataError:
+        return math.nan
+    if not spectra or spectra[0] is None:
+        return math.nan
+    found = g_magnitude(spectra[0])
+    return math.nan if found.is_limit else found.value
+
+
+def statistical_error(sources: Sequence[ContinuumEstimate]) -> float:
+    """Error of the weighted mean of the continua that were combined, from their own errors alone.
+
+    √(Σ w²/V) / Σ(w/V) over the detections, V being the variances: without what is added where they disagree. 1e-17
+    erg/s/cm²/Å; NaN without a detection.
+    """
+    used = [each for each in sources if each.weight > 0 and not each.is_limit and each.error > 0]
+    if not used:
+        return math.nan
+    return math.sqrt(sum(e.weight**2 / e.error**2 for e in used)) / sum(e.weight / e.error**2 for e in used)
+
+
+def labels(interpretation: Interpretation) -> tuple[str, ...]:
+    """What kind of object it is, in the published words: "agn", and by an accepted multi-line solution "lzg", "o32".
+
+    "lzg": a galaxy at low redshift whose lines say so. "o32": [O III] 5007 is more than five times [O II].
+    """
+    found = list(interpretation.labels)
+    best = best_solution(interpretation)
+    at_low_redshift = {interpretation.identity, best.identity if best else ""} <= set(LOW_REDSHIFT)
+    if best is None or not best.accepted or not at_low_redshift:
+        return tuple(found)
+    found.append("lzg")
+    flux = {line.line: line.flux for line in best.companions if line.status == "found"}
+    flux[best.line] = interpretation.measurements.line.flux
+    if flux.get("OII", 0.0) > 0 and flux.get("OIII", 0.0) > 5.0 * flux["OII"]:
+        found.append("o32")
+    return tuple(found)
 
 
 def chi2_error(n_samples: int) -> float:

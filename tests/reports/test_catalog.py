@@ -19,7 +19,15 @@ from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import DataError, Detection, Spectrum
 from elixer_widgets.reports import write_catalog
 from elixer_widgets.reports.catalog import TABLES
-from elixer_widgets.reports.catalog_rows import detection_row, filled, image_angle, line_rows
+from elixer_widgets.reports.catalog_rows import (
+    detection_row,
+    filled,
+    image_angle,
+    line_rows,
+    object_rows,
+    spectrum_row,
+)
+from elixer_widgets.spectra.continuum import ContinuumEstimate
 from tests.factories import make_bare_detection, make_cutout, make_detection, make_interpretation
 
 tables = pytest.importorskip("tables")
@@ -147,19 +155,74 @@ def test_columns_that_rest_on_other_numbers() -> None:
     assert bare["spectral_slope_err"] == 0.0
 
 
-def test_colors_come_from_two_bands_of_one_survey() -> None:
-    base = make_interpretation()
-    g, r = base.measurements.sources  # both 24.5 ± 0.07
-    row = _row(replace(base, measurements=replace(base.measurements, sources=(g, replace(r, mag=24.0)))))
-    error = math.hypot(0.07, 0.07)
-    assert row["color_gr"].tolist() == pytest.approx([0.5, 0.5 - error, 0.5 + error])
+def test_colors_are_measured_in_one_circle_on_two_images_of_one_survey() -> None:
+    base = make_interpretation().measurements
+    g = make_cutout("g")
+    r = replace(g, band="r", data=g.data * np.float32(10**0.2))  # the same light, 0.5 mag brighter
+
+    def colors(**changes: object) -> np.void:
+        measurements = replace(base, **{"cutouts": (g, r), **changes})
+        return _row(replace(make_interpretation(), measurements=measurements))
+
+    row = colors()
+    assert row["color_gr"][0] == pytest.approx(0.5, abs=1e-4)
+    bluest, reddest = row["color_gr"][1:] - row["color_gr"][0]
+    assert bluest == pytest.approx(-reddest, abs=1e-4) and 0 < reddest < 0.2
     assert np.isnan(row["color_ug"]).all() and np.isnan(row["color_ur"]).all()
-    other = replace(r, survey="OTHER")
-    circles = _row(replace(base, measurements=replace(base.measurements, sources=(g, other))))
-    assert circles["color_gr"][0] == pytest.approx(0.0)  # the circles on TEST, 24.6 in both bands
-    growths = (base.measurements.growths[0], replace(base.measurements.growths[1], is_limit=True))
-    none = replace(base.measurements, sources=(g, other), growths=growths)
-    assert np.isnan(_row(replace(base, measurements=none))["color_gr"]).all()
+    assert colors(sources=())["color_gr"][0] == pytest.approx(0.5, abs=1e-4)  # about the aperture's place then
+    assert np.isnan(colors(cutouts=(g, replace(r, survey="OTHER")))["color_gr"]).all()
+    empty = replace(r, data=np.random.default_rng(8).normal(0, 0.03, r.data.shape).astype(np.float32))
+    assert np.isnan(colors(cutouts=(g, empty))["color_gr"]).all()
+
+
+def test_sources_are_measured_in_a_fixed_circle_too() -> None:
+    base = make_interpretation()
+    rows = filled("ExtractedObjects", object_rows(base))
+    source, cutout = base.measurements.sources[0], base.measurements.cutouts[0]
+    inside = np.hypot(*(np.indices(cutout.data.shape) - 75)) * 0.2 < 1.0  # the factory's source is at the centre
+    assert rows["fixed_aper_radius"].tolist() == [1.0] * len(rows)
+    assert rows["fixed_aper_flux_cts"][0] == pytest.approx(cutout.data[inside].sum(), rel=0.1)
+    area = math.pi * source.major * source.minor / 0.2**2
+    assert rows["background_cts"][0] == pytest.approx(base.measurements.growths[0].sky * area)
+    far = replace(source, selected=False, separation=8.0)
+    row = filled(
+        "ExtractedObjects", object_rows(replace(base, measurements=replace(base.measurements, sources=(far,))))
+    )
+    assert row["fixed_aper_flux_cts"] == pytest.approx(-999.999)
+
+
+def test_statistical_error_of_the_combined_continuum() -> None:
+    base = make_interpretation()
+    one = ContinuumEstimate("narrow", 1.0, 0.2, weight=1.0)
+    two = ContinuumEstimate("wide", 2.0, 0.5, weight=0.8)
+    limit = ContinuumEstimate("aperture g", 3.0, is_limit=True, limit_sigma=2.0, weight=1.0)
+    row = _row(replace(base, continuum_sources=(one, two, limit)))
+    # weights 25 and 3.2: the variance is (25 + 0.8² · 4) / 28.2²
+    assert row["combined_continuum_err_stat"] == pytest.approx(math.sqrt(25 + 2.56) / 28.2 * 1e-17, rel=1e-5)
+    assert row["combined_continuum_nondetect"] == 1
+    nothing = replace(base, continuum=ContinuumEstimate("combined", math.nan), continuum_sources=())
+    assert _row(nothing)["combined_continuum_nondetect"] == -1
+    assert _row(nothing)["combined_continuum_err_stat"] == pytest.approx(-999.999)
+
+
+def test_labels_of_an_accepted_solution() -> None:
+    base = make_interpretation(identity="OII")
+    line = base.measurements.line
+    oxygen = replace(base.companions[0], line="OIII", status="found", flux=6.0 * line.flux)
+    solution = replace(base.solutions[0], identity="OII", line="OII", accepted=True, companions=(oxygen,))
+    assert _row(replace(base, solutions=(solution,)))["classification_labels"] == b"lzg,o32"
+    weak = replace(solution, companions=(replace(oxygen, flux=2.0 * line.flux),))
+    assert _row(replace(base, solutions=(weak,), labels=("agn",)))["classification_labels"] == b"agn,lzg"
+    assert _row(replace(base, solutions=(replace(solution, accepted=False),)))["classification_labels"] == b""
+    assert _row(replace(base, solutions=(solution,), identity="star"))["classification_labels"] == b""
+
+
+def test_fibers_switched_off_are_told() -> None:
+    base = make_interpretation()
+    off = base.measurements.detection.fibers[1].fiber_id
+    row = spectrum_row(replace(base, measurements=replace(base.measurements, excluded_fibers=(off,))))
+    assert (row["num_fibers"], row["sky_background"]) == (4, 0)
+    assert "num_fibers" not in spectrum_row(base)
 
 
 def test_multi_line_solution() -> None:
@@ -249,7 +312,10 @@ def test_posterior_evidence_and_choices_are_kept(tmp_path: Path) -> None:
         assert group.Evidence.col("log_odds").tolist() == pytest.approx([-0.4, 3.1, -0.7])
         assert "Lyα" in group.Evidence[0]["words"].decode()
         words = [each.decode() for each in group.Choices.col("words")]
-        assert words == ["identity [O II] at z = 0.2071 set by a person", 'aperture radius 1.50" set by a person']
+        assert [each.removesuffix(" set by a person") for each in words] == [
+            "identity [O II] at z = 0.2071",
+            'aperture radius 1.50"',
+        ]
         assert json.loads(group.Choices[0]["state"])["aperture"] == 1.5
 
 
