@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from traitlets import Bool, Dict, Int, Unicode
 
 from elixer_widgets.releases.base import Release
 from elixer_widgets.widgets.address import FOLLOWED, query_of
+from elixer_widgets.widgets.bundle import Bundle
 from elixer_widgets.widgets.continua import Continua
 from elixer_widgets.widgets.controls import Controls
 from elixer_widgets.widgets.detections import DetectionList
@@ -39,8 +39,10 @@ def _style() -> str:
 
 
 def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
-    """A widget and all that it is made of: children, and the marks, axes and scales of plots."""
+    """A widget and all that it is made of: its layout, children, and the marks, axes and scales of plots."""
     yield widget
+    if isinstance(getattr(widget, "layout", None), W.Widget):
+        yield widget.layout
     below = [*getattr(widget, "children", ()), *getattr(widget, "marks", ()), *getattr(widget, "axes", ())]
     below += getattr(widget, "scales", {}).values()
     for each in below:
@@ -130,19 +132,12 @@ class Explorer(W.VBox):
         )  # fmt: skip
         super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), self.help])
         self.add_class("ew-page")
-        self._parts = tuple(dict.fromkeys(parts_of(self)))
-        state.drawing = self._together
+        # all but the frame, whose message carries what the others changed
+        parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
+        state.drawing = Bundle(parts, self.frame.send).together
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
         state.observe(self._address, list(FOLLOWED))
         self._address()
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Send all that panels change within at its end, so that the browser draws one page and not its pieces."""
-        with ExitStack() as held:
-            for part in self._parts:
-                held.enter_context(part.hold_sync())
-            yield
 
     def _address(self, _change: Any = None) -> None:
         detection = self.state.detection

@@ -187,4 +187,50 @@ function render({ model, el }) {
     model.off("change:busy", busy);
   };
 }
-export default { render };
+// What many widgets changed, in one message: each model gets its part, and all are drawn within one frame.
+function spread({ model }) {
+  const manager = model.widget_manager;
+  const view = (buffer) => {
+    if (buffer instanceof DataView) return buffer;
+    return buffer instanceof ArrayBuffer ? new DataView(buffer) : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  };
+  const put = (state, path, buffer) => {
+    const last = path[path.length - 1];
+    path.slice(0, -1).reduce((inner, name) => inner[name], state)[last] = view(buffer);
+  };
+  const known = async (id) => {
+    try {
+      return await manager.get_model(id);
+    } catch {
+      return null; // this browser does not have it
+    }
+  };
+  const apply = async (states, buffers) => {
+    let used = 0;
+    for (const [, state, paths] of states) for (const path of paths) put(state, path, buffers[used++]);
+    const models = await Promise.all(states.map(([id]) => known(id)));
+    const there = states.map(([, state], n) => [models[n], state]).filter(([each]) => each);
+    const ready = Promise.all(
+      there.map(async ([each, state]) => {
+        await each.state_change; // what was sent before comes first
+        return each.constructor._deserialize_state(state, manager);
+      }),
+    );
+    const done = ready.then((found) => {
+      there.forEach(([each], n) => {
+        try {
+          each.set_state(found[n]);
+        } catch (error) {
+          console.error(error); // the others must go on
+        }
+      });
+    });
+    for (const [each] of there) each.state_change = done; // and what is sent later waits
+    return done;
+  };
+  let last = Promise.resolve();
+  model.on("msg:custom", (content, buffers) => {
+    if (content?.states) last = last.then(() => apply(content.states, buffers)).catch((error) => console.error(error));
+  });
+}
+export default { initialize: spread, render };
