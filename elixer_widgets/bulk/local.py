@@ -55,7 +55,9 @@ def run(
     *,
     make: Callable[[Release, int], Interpretation] = measured,
     workers: Workers | None = None,
+    begin: Callable[[int], None] = lambda count: None,
     watch: Callable[[Outcome], None] = lambda outcome: None,
+    remark: Callable[[str], None] = lambda line: None,
 ) -> Summary:
     """Write the reports and the catalogue of some detections; one that fails does not stop the others.
 
@@ -68,13 +70,17 @@ def run(
     recover : bool
         Skip detections that have all files and a row in the catalogue.
     tell : callable
-        Gets one line a detection, and what happens to workers.
+        Gets one line a detection.
     make : callable
         Gets the release and a number, returns the interpretation; a function of a module, if there are workers.
     workers : Workers, optional
         Processes that share the work; without them it is done here.
+    begin : callable
+        Gets the number of detections that will be done, before the first one.
     watch : callable
         Gets the outcome of each detection.
+    remark : callable
+        Gets a line when something happens to workers.
 
     Returns
     -------
@@ -105,12 +111,13 @@ def run(
             tell(f"[{count:>{len(str(len(todo)))}}/{len(todo)}] {outcome.detectid}  {said}  {outcome.seconds:.1f} s")
             watch(outcome)
 
+        begin(len(todo))
         try:
             if workers is None:
                 _here(job, chunks(release, todo), summary, each_done)
             elif todo:
                 size = max(1, min(CHUNK, len(todo) // (4 * workers.count)))  # that all end at about the same time
-                _share()(job, chunks(release, todo, size), summary, each_done, tell, workers)
+                _share()(job, chunks(release, todo, size), summary, each_done, remark, workers)
         except KeyboardInterrupt:
             summary.interrupted = True
         finally:

@@ -15,16 +15,11 @@ from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker, 
 
 from elixer_widgets.bulk.output import Summary, stored
 from elixer_widgets.bulk.work import Job, Outcome, Report, go_through
-from elixer_widgets.bulk.workers import SlurmWorkers, Workers
+from elixer_widgets.bulk.workers import ONE_THREAD, SlurmWorkers, Workers
 from elixer_widgets.detection import DataError
 
 MEGABYTE = 2**20
 TIRED = 0.75  # of the memory allowed: a worker that holds more between two pieces of work is replaced by a fresh one
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
-"""The workers are the parallelism; threads of the linear algebra in each would only get into each other's way."""
-
 SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # who is to blame for a death is decided here
     "distributed.scheduler.work-stealing": False,  # a worker never has more than what it works on
@@ -55,7 +50,7 @@ def do(name: str, detectids: Sequence[int]) -> Report:
 
 
 @contextmanager
-def connect(workers: Workers, tell: Callable[[str], None]) -> Iterator[Client]:
+def connect(workers: Workers, remark: Callable[[str], None]) -> Iterator[Client]:
     """A connection to the workers, which are started if need be.
 
     Raises
@@ -73,7 +68,7 @@ def connect(workers: Workers, tell: Callable[[str], None]) -> Iterator[Client]:
         return
     with dask.config.set(SETTINGS):
         if workers.slurm is not None:
-            with _slurm(workers, workers.slurm, tell) as cluster, Client(cluster) as client:
+            with _slurm(workers, workers.slurm, remark) as cluster, Client(cluster) as client:
                 yield client
             return
         with (
@@ -96,7 +91,7 @@ def connect(workers: Workers, tell: Callable[[str], None]) -> Iterator[Client]:
 
 
 @contextmanager
-def _slurm(workers: Workers, slurm: SlurmWorkers, tell: Callable[[str], None]) -> Iterator[Any]:
+def _slurm(workers: Workers, slurm: SlurmWorkers, remark: Callable[[str], None]) -> Iterator[Any]:
     """A scheduler in this process whose workers are SLURM jobs."""
     try:
         from dask_jobqueue import SLURMCluster
@@ -116,7 +111,7 @@ def _slurm(workers: Workers, slurm: SlurmWorkers, tell: Callable[[str], None]) -
     with SLURMCluster(**(given | slurm.options)) as cluster:
         # Not `scale`, which starts them once: jobs that end before the work does are replaced
         cluster.adapt(minimum_jobs=slurm.jobs, maximum_jobs=slurm.jobs, interval="2s")
-        tell(f"{slurm.jobs} SLURM jobs of {slurm.processes} workers asked for")
+        remark(f"{slurm.jobs} SLURM jobs of {slurm.processes} workers asked for")
         yield cluster
 
 
@@ -125,7 +120,7 @@ def share(
     pieces: list[list[int]],
     summary: Summary,
     each_done: Callable[[Outcome], None],
-    tell: Callable[[str], None],
+    remark: Callable[[str], None],
     workers: Workers,
 ) -> None:
     """Have workers do the work; all that is known of it is in `summary`, also if this ends with an error.
@@ -138,11 +133,11 @@ def share(
     DataError
         If there is no scheduler, or for `workers.patience` seconds no worker.
     """
-    with connect(workers, tell) as client:
+    with connect(workers, remark) as client:
         name = f"elixer-{time.time_ns()}"
         client.register_plugin(Desk(name, job), name=name)
         try:
-            _Sharing(client, name, job, pieces, summary, each_done, tell, workers).run()
+            _Sharing(client, name, job, pieces, summary, each_done, remark, workers).run()
         finally:
             if workers.scheduler:  # others' workers: leave nothing behind
                 client.unregister_worker_plugin(name)
@@ -159,11 +154,11 @@ class _Sharing:
         pieces: list[list[int]],
         summary: Summary,
         each_done: Callable[[Outcome], None],
-        tell: Callable[[str], None],
+        remark: Callable[[str], None],
         workers: Workers,
     ) -> None:
         self.client, self.name, self.job, self.workers = client, name, job, workers
-        self.summary, self.each_done, self.tell = summary, each_done, tell
+        self.summary, self.each_done, self.remark = summary, each_done, remark
         self.waiting = deque(pieces)
         self.working: dict[Future, list[int]] = {}
         self.deaths: Counter[int] = Counter()
@@ -222,7 +217,7 @@ class _Sharing:
         for each in piece:
             if each in have:  # its row is on disk, and the row is the last that is written
                 self.enter(Outcome(each, "done before its worker died", 0.0))
-        self.tell(f"a worker died ({type(error).__name__}); tried again: {', '.join(map(str, suspects))}")
+        self.remark(f"a worker died ({type(error).__name__}); tried again: {', '.join(map(str, suspects))}")
         for each in suspects:
             self.deaths[each] += 1
             if self.deaths[each] < self.workers.tries:

@@ -9,6 +9,11 @@ from typing import Any
 MEMORY = 1000.0
 """MB that a worker may hold: about twice what is usual, see docs/bulk.md."""
 
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+"""The workers are the parallelism; threads of the linear algebra in each would only get into each other's way."""
+
 
 @dataclass(frozen=True)
 class SlurmWorkers:
@@ -51,3 +56,15 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         return os.cpu_count() or 1
+
+
+def room(memory: float) -> int:
+    """How many workers of `memory` MB have room in what is free on this computer; 1 if that is unknown."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/meminfo") as file:  # better than the number above: files in memory make room
+            found = [line.split()[1] for line in file if line.startswith("MemAvailable:")]
+        free = 1024 * int(found[0]) if found else free
+    except (OSError, ValueError, AttributeError):
+        return 1
+    return max(1, int(free / (memory * 2**20)))
