@@ -54,6 +54,9 @@ __all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "
 MATCH_RADIUS = 3.0
 """arcsec; ELiXer's search radius for catalogue counterparts."""
 
+SAME_LINE = 8.0
+"""Å within which the line that the survey lists is the line in question."""
+
 _AGN_LINES = ("Lya", "CIV", "CIII", "HeII", "MgII")
 
 PLAE_DRAWS = 400
@@ -90,11 +93,13 @@ def _spectrum_of(detection: Detection, excluded: tuple[str, ...]) -> tuple[Spect
     return spectrum, f"{count} switched off: the spectrum is an approximate sum of the others"
 
 
-def _main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -> tuple[LineFit, str]:
-    """The line at `wavelength`, else the strongest that was found."""
+def _main_line(spectrum: Spectrum, detection: Detection, lines: Sequence[LineFit]) -> tuple[LineFit, str]:
+    """The line of the detection, in emission where the survey lists it so, else the strongest that was found."""
+    wavelength, listed = detection.wavelength, detection.pipeline
     if np.isfinite(wavelength):
         try:
-            return main_line(spectrum, wavelength, lines), ""
+            emission = listed is not None and listed.flux > 0 and abs(listed.wavelength - wavelength) < SAME_LINE
+            return main_line(spectrum, wavelength, lines, emission=emission), ""
         except DataError as error:
             return _no_line(wavelength, "could not be fitted"), str(error)
     found = strongest_line(spectrum, lines)
@@ -184,7 +189,7 @@ def measure(
     spectrum, note = _spectrum_of(detection, excluded)
     notes = [note] if note else []
     lines = tuple(find_lines(spectrum))
-    line, note = _main_line(spectrum, detection.wavelength, lines)
+    line, note = _main_line(spectrum, detection, lines)
     # Samples of a resampled spectrum share their noise: the errors of the line must know
     line = with_correlated_noise(line, spectrum, noise_correlation(spectrum, lines))
     fibers, fiber_note = _in_fibers(detection, line, excluded)

@@ -46,6 +46,7 @@ REFIT_ROUNDS = 3
 SETTLED = 0.2
 """A fit that changes by less than this share of its error no longer disturbs its neighbours."""
 
+AT_LIMIT = "width at the upper limit"
 STRAYED = "centre at the edge of the search"
 NARROW = 8.0
 """Å; a fit that has run away is tried once more with σ below this, where the filter says that the line is narrow."""
@@ -313,7 +314,7 @@ def _quick_fits(
         if not changed.any():
             break
         sigmas, centers = np.where(usable, found.sigma, sigmas), np.where(usable, found.center, centers)
-    doubts = {STRAYED: found.at_center, "width at the upper limit": found.sigma >= 0.999 * sigma_max}
+    doubts = {STRAYED: found.at_center, AT_LIMIT: found.sigma >= 0.999 * sigma_max}
     return [
         LineFit(
             center=float(found.center[i]), sigma=float(found.sigma[i]), continuum=float(signs[i] * found.continuum[i]),
@@ -386,14 +387,14 @@ def strongest_line(spectrum: Spectrum, lines: Sequence[LineFit] | None = None) -
         lines = find_lines(spectrum)
     for emission in (True, False):
         choice = [each for each in lines if each.is_absorption != emission]
-        doubtful = {"in a strong sky line", "width at the upper limit"}
+        doubtful = {"in a strong sky line", AT_LIMIT}
         clean = [each for each in choice if not doubtful & set(each.flags)]
         if clean or choice:
             return max(clean or choice, key=lambda line: line.snr)
     return None
 
 
-def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -> LineFit:
+def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit], *, emission: bool = False) -> LineFit:
     """Fit the line near `wavelength` with the other lines of the spectrum taken off.
 
     Parameters
@@ -404,6 +405,9 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -
     lines : sequence of LineFit
         What `find_lines` found; the one at `wavelength` is not taken off. If that was fitted jointly with a neighbour,
         or around its peak, it is the answer.
+    emission : bool
+        The line is known to be in emission, as every line is that a survey's search for emission lists. The bends of a
+        bright continuum are then no broad absorption in its place.
 
     Returns
     -------
@@ -416,6 +420,8 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -
         If the wavelength lies outside the spectrum.
     """
     near = [each for each in lines if abs(each.center - wavelength) <= max(8.0, 1.5 * each.sigma)]
+    if emission:
+        near = [each for each in near if not each.is_absorption]
     # the strongest that is close in units of its own width
     own = max(
         near,
@@ -425,4 +431,8 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit]) -
     if own is not None and _is_special(own):
         return replace(own, significance=float("nan"))
     others = [each for each in lines if each is not own and np.isfinite(each.flux)]
-    return fit_line(spectrum, wavelength, subtract=others, absorption=None if own is None else own.is_absorption)
+    if emission and own is None:
+        # A trough as wide as may be, fitted without the line in it, would be put back below the line
+        others = [each for each in others if not (each.is_absorption and AT_LIMIT in each.flags)]
+    absorption = False if emission else None if own is None else own.is_absorption
+    return fit_line(spectrum, wavelength, subtract=others, absorption=absorption)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra import find_lines, strongest_line
+from elixer_widgets.spectra import find_lines, main_line, strongest_line
 from elixer_widgets.spectra.matched_filter import FILTER_WIDTHS, corrected_significance, matched_filter, noise_scale
 from tests.spectra.synthetic import LSF, flux_for, spectrum
 
@@ -174,3 +174,21 @@ def _extreme(draw: st.DrawFn) -> Spectrum:
 def test_no_spectrum_raises_or_warns(poor: Spectrum) -> None:
     for each in find_lines(poor):
         assert np.isfinite([each.center, each.sigma, each.flux, each.snr, each.significance]).all()
+
+
+def test_listed_emission_is_not_taken_for_the_bend_beside_it() -> None:
+    """A faint line at the foot of a break in a bright continuum: the broad trough beside it is the stronger one."""
+    rng = np.random.default_rng(5)
+    wavelength = np.arange(3470.0, 5542.0, 2.0)
+    level = 50.0 * (1.0 + 0.5 / (1.0 + np.exp(-(wavelength - 4450.0) / 60.0)))
+    error = 0.01 * level
+    true = 75.0  # 1e-17 erg/s/cm²
+    line = true * np.exp(-0.5 * ((wavelength - 4124.0) / 2.9) ** 2) / (2.9 * np.sqrt(2.0 * np.pi))
+    trough = -60.0 * np.exp(-0.5 * ((wavelength - 4136.0) / 50.0) ** 2) / 4.0
+    flux = level + trough + line + error * rng.standard_normal(wavelength.size)
+    spectrum = Spectrum(wavelength, flux, error)
+    lines = find_lines(spectrum)
+    free, listed = main_line(spectrum, 4124.0, lines), main_line(spectrum, 4124.0, lines, emission=True)
+    assert free.is_absorption  # else this tests nothing
+    assert abs(listed.center - 4124.0) < 1.0
+    assert listed.flux * 1e17 == pytest.approx(true, rel=0.3)
