@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from elixer_widgets.analysis import Interpretation
+from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
 from elixer_widgets.reports.derived import measured_spectrum
+from elixer_widgets.reports.layout import Box
 from elixer_widgets.spectra.fitting import LineFit, blended_model
 
 HALF_WINDOW = 45.6
@@ -45,16 +46,17 @@ def is_drawable(line: LineFit) -> bool:
     return bool(np.isfinite([line.center, line.sigma, line.flux, line.continuum]).all() and line.sigma > 0)
 
 
-def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
-    """Draw the line panel."""
-    measurements = interpretation.measurements
-    spectrum, line = measured_spectrum(measurements), measurements.line
-    center = line.center if np.isfinite(line.center) else measurements.detection.wavelength
-    if not np.isfinite(center):
-        canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")
-        return
+def line_center(measurements: Measurements) -> float:
+    """Å of the middle of the line panel: the line's, else the detection's; NaN without either."""
+    center = measurements.line.center
+    return center if np.isfinite(center) else measurements.detection.wavelength
+
+
+def draw_line(canvas: Canvas, box: Box, spectrum: Spectrum, measurements: Measurements, center: float) -> Panel:
+    """Draw samples with their errors and the fitted curve about `center` (Å) into `box`, without a frame."""
+    line = measurements.line
     xlim = (center - HALF_WINDOW, center + HALF_WINDOW)
-    panel = Panel(canvas, layout.LINE_FIT, xlim, flux_limits(spectrum, line, center))
+    panel = Panel(canvas, box, xlim, flux_limits(spectrum, line, center))
     panel.curve(np.array(xlim), np.zeros(2), GREY, 0.7)
     shown = (spectrum.wavelength >= xlim[0]) & (spectrum.wavelength <= xlim[1]) & spectrum.good
     wave, flux = np.asarray(spectrum.wavelength)[shown], np.asarray(spectrum.flux)[shown]
@@ -72,7 +74,19 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
     if is_drawable(line):
         fine = np.arange(xlim[0], xlim[1], 0.2)
         panel.curve(fine, blended_model(line, measurements.lines, fine), BLACK, 1.8, alpha=0.75)
-    panel.frame(nice_ticks(*xlim, 5), nice_ticks(*panel.ylim, 5))
+    return panel
+
+
+def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
+    """Draw the line panel."""
+    measurements = interpretation.measurements
+    spectrum, line = measured_spectrum(measurements), measurements.line
+    center = line_center(measurements)
+    if not np.isfinite(center):
+        canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")
+        return
+    panel = draw_line(canvas, layout.LINE_FIT, spectrum, measurements, center)
+    panel.frame(nice_ticks(*panel.xlim, 5), nice_ticks(*panel.ylim, 5))
     canvas.text(panel.box.left, panel.box.top - 14, FLUX_UNIT, 8)
     note = "" if spectrum.has_error else "no errors came with this spectrum"
     said = list(dict.fromkeys([*line.flags, *([note] if note else [])]))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import re
-import zlib
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +19,10 @@ from elixer_widgets.classification.plae import PlaeRatio
 from elixer_widgets.detection import CatalogObject, DataError, Detection, Imaging, Magnitude, Spectrum
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports import write_report
-from elixer_widgets.reports.canvas import SMALLEST_TYPE
 from elixer_widgets.reports.page import draw_page
 from elixer_widgets.spectra.fitting import LineFit
 from tests.factories import DEC, RA, FakeSource, make_bare_detection, make_cutout, make_detection, make_interpretation
+from tests.reports.checks import check_texts, streams, type_sizes
 
 MADE = datetime(2026, 1, 2, 3, 4, 5)
 
@@ -124,26 +122,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_overlaps_or_leaves_the_page(kind: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    page = draw_page(KINDS[kind](), MADE)
-    agg = FigureCanvasAgg(page.figure)
-    agg.draw()
-    renderer = agg.get_renderer()
-    texts = [text for text in page.axes.texts if text.get_text().strip()]
-    assert len(texts) > 30
-    boxes = {id(text): text.get_window_extent(renderer) for text in texts}
-    width, height = page.figure.canvas.get_width_height()
-    for text in texts:
-        box = boxes[id(text)]
-        assert text.get_fontsize() >= SMALLEST_TYPE, text.get_text()
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, f"clipped: {text.get_text()!r}"
-    for one, two in itertools.combinations(texts, 2):
-        a, b = boxes[id(one)], boxes[id(two)]
-        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
-        high = min(a.y1, b.y1) - max(a.y0, b.y0)
-        # the boxes have room for accents and descenders: a few pixels are no touching letters
-        assert wide <= 2 or high <= 6, f"{kind}: {one.get_text()!r} and {two.get_text()!r} overlap"
+    check_texts(draw_page(KINDS[kind](), MADE), least=30)
 
 
 @pytest.mark.parametrize("kind", ["bare", "no images"])
@@ -169,16 +148,18 @@ def test_pdf_is_one_vector_page_with_its_state(tmp_path: Path) -> None:
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", data)
     assert box is not None
     assert float(box[1]) / 72 == pytest.approx(18.0) and float(box[2]) / 72 == pytest.approx(12.25, abs=0.01)
-    streams = [part.split(b"endstream")[0] for part in data.split(b"stream\n")[1:]]
-    drawn = b""
-    for stream in streams:
-        try:
-            drawn += zlib.decompress(stream)
-        except zlib.error:
-            continue
+    drawn = b"".join(streams(data))
     assert drawn.count(b" l\n") + drawn.count(b" l ") > 500  # the spectrum is lines, not a picture
     found = re.search(rb"/Keywords \((.*?)\)\s*/", data, re.S) or re.search(rb"/Keywords \((.*?)\)", data, re.S)
     assert found is not None and b"2101630949" in found[1] and b"OII" in found[1] and b"0.2071" in found[1]
+
+
+@pytest.mark.parametrize("kind", ["full", "crowded"])
+def test_no_type_in_the_pdf_is_under_seven_points(kind: str, tmp_path: Path) -> None:
+    """Read from the file itself, where the letters' sizes stand as they will be printed."""
+    sizes = type_sizes(write_report(KINDS[kind](), tmp_path / "a.pdf").read_bytes())
+    assert len(sizes) > 100
+    assert min(sizes) >= 7.0
 
 
 def test_png_has_the_size_of_the_elixer_report(tmp_path: Path) -> None:
