@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
     from elixer_widgets.detection import CatalogObject, Cutout, DataError, Detection, Fiber, Spectrum
     from elixer_widgets.releases import open_release
-    from elixer_widgets.reports import merge_catalogs, write_catalog, write_report
+    from elixer_widgets.reports import merge_catalogs, read_catalog, write_catalog, write_report
     from elixer_widgets.simulation import simulate_release
     from elixer_widgets.widgets import Explorer
 
@@ -34,6 +34,7 @@ _HOME = {
     "measure": "analysis",
     "merge_catalogs": "reports",
     "open_release": "releases",
+    "read_catalog": "reports",
     "simulate_release": "simulation",
     "write_catalog": "reports",
     "write_report": "reports",
@@ -59,6 +60,7 @@ __all__ = [
     "measure",
     "merge_catalogs",
     "open_release",
+    "read_catalog",
     "simulate_release",
     "spectra",
     "write_catalog",

@@ -1,9 +1,17 @@
-"""What leaves the page: the one-page report, the HDF5 catalogue, merging catalogues."""
+"""What leaves the page: the one-page report, the HDF5 catalogue, merging and reading catalogues."""
 
 from __future__ import annotations
 
 from elixer_widgets.reports.catalog import write_catalog
+from elixer_widgets.reports.catalog_reading import StoredCatalog, StoredDetection, read_catalog
 from elixer_widgets.reports.merge import merge_catalogs
 from elixer_widgets.reports.page import write_report
 
-__all__ = ["merge_catalogs", "write_catalog", "write_report"]
+__all__ = [
+    "StoredCatalog",
+    "StoredDetection",
+    "merge_catalogs",
+    "read_catalog",
+    "write_catalog",
+    "write_report",
+]

@@ -13,13 +13,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from elixer_widgets._files import replacing
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
 from elixer_widgets.releases.pytables import INDEX_SLICE, create_table, prepare_file, require_group, write_index
 from elixer_widgets.reports import catalog_rows as rows
-from elixer_widgets.reports.state import replacing, state
+from elixer_widgets.reports.state import state
 from elixer_widgets.reports.versions import CATALOG_VERSION
 from elixer_widgets.reports.wording import choices
 
@@ -59,7 +60,8 @@ IDENTITY = TableLayout(
 EVIDENCE = TableLayout(
     "Evidence", np.dtype([("detectid", "<i8"), ("name", "S48"), ("log_odds", "<f8"), ("words", "S240")])
 )
-CHOICES = TableLayout("Choices", np.dtype([("detectid", "<i8"), ("words", "S160"), ("state", "S400")]))
+STATE_BYTES = 4096
+CHOICES = TableLayout("Choices", np.dtype([("detectid", "<i8"), ("words", "S160"), ("state", f"S{STATE_BYTES}")]))
 OWN_TABLES = {
     "Identity": (IDENTITY, "Probability of every identity"),
     "Evidence": (EVIDENCE, "Natural log odds for Lya against all else, piece by piece"),
@@ -109,9 +111,11 @@ def choice_rows(interpretation: Interpretation) -> np.ndarray:
     said = choices(interpretation)
     array = np.zeros(len(said), CHOICES.dtype)
     kept = json.dumps(state(interpretation), ensure_ascii=False)
+    if len(kept.encode()) > STATE_BYTES:  # cut in the middle it would be of no use
+        kept = "{}"
     for row, words in zip(array, said, strict=True):
         row["detectid"] = interpretation.measurements.detection.detectid
-        row["words"], row["state"] = _text(words, 160), _text(kept, 400)
+        row["words"], row["state"] = _text(words, 160), kept.encode()
     return array
 
 

@@ -54,7 +54,7 @@ class Reader:
         except OSError as error:
             raise DataError(f"{path}: cannot be read as HDF5 ({error}); leave it out or write it anew") from error
         try:
-            catalog = Catalog(path, file, self, _names(file))
+            catalog = Catalog(path, file, self, names_in(file))
             catalog.check()
             yield catalog
         finally:
@@ -69,7 +69,7 @@ class Reader:
         return self.kinds[key]
 
 
-def _names(file: h5py.h5f.FileID) -> frozenset[str]:
+def names_in(file: h5py.h5f.FileID) -> frozenset[str]:
     """What lies at the root, and in our own group there ("ElixerWidgets/Identity"); indexes left out."""
     root = h5py.h5g.open(file, b"/")
     names = [each for each in root if not each.startswith(b"_i_")]
