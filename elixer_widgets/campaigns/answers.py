@@ -18,7 +18,7 @@ KINDS = (ANSWER, UNDO, LOOKED, ADJUDICATION)
 
 CONTENT = (
     "verdict", "quality", "label", "identity", "redshift", "redshift_err", "counterpart", "counterpart_code",
-    "aperture", "comment", "extra",
+    "aperture", "comment", "extra", "imported_class",
 )  # fmt: skip
 """The fields that an inspector fills in."""
 
@@ -53,6 +53,9 @@ class Answer:
         Of any length.
     extra : mapping
         The campaign's own columns.
+    imported_class : int or None
+        The single class of the HETDEX widget that it was read from; none once a verdict, quality, label, identity or
+        redshift is changed here.
     seconds : float
         Spent on the detection since its line before in this session, pauses cut; they add up.
     time : str
@@ -88,6 +91,7 @@ class Answer:
     aperture: tuple[float, float, float] | None = None
     comment: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    imported_class: int | None = None
     seconds: float = 0.0
     time: str = ""
     inspector: str = ""
@@ -122,6 +126,7 @@ class Answer:
 
 
 _DEFAULTS = {each.name: getattr(Answer(0), each.name) for each in fields(Answer)}
+_CLASSING = ("verdict", "quality", "label", "identity", "redshift")
 _HEAD = ("kind", "detectid", "occasion", "verdict", "time", "inspector")
 
 
@@ -160,6 +165,8 @@ def changed(answer: Answer, **changes: Any) -> Answer:
         changes["aperture"] = tuple(float(each) for each in aperture)
         if len(changes["aperture"]) != 3 or not (isfinite(changes["aperture"][0]) and changes["aperture"][0] > 0):
             raise DataError(f"aperture {aperture!r} is not (radius in arcsec, ra, dec)")
+    if any(name in changes and not _same(changes[name], getattr(answer, name)) for name in _CLASSING):
+        changes.setdefault("imported_class", None)
     return replace(answer, **changes)
 
 

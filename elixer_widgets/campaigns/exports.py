@@ -33,8 +33,8 @@ COLUMNS: dict[str, str] = {
     "detectid": "i", "occasion": "i", "inspector": "s", "vis_class": "i", "verdict": "i", "verdict_name": "s",
     "quality": "i", "label": "s", "identity": "s", "redshift": "f", "redshift_err": "f", "counterpart": "s",
     "counterpart_code": "i", "aperture_radius": "f", "aperture_ra": "f", "aperture_dec": "f", "comment": "s",
-    "extra": "s", "seconds": "f", "time": "s", "session": "s", "number": "i", "definition": "i", "package": "s",
-    "data": "s", "automatic": "s", "regarding": "s", "source": "s", "kind": "s",
+    "extra": "s", "imported_class": "i", "seconds": "f", "time": "s", "session": "s", "number": "i",
+    "definition": "i", "package": "s", "data": "s", "automatic": "s", "regarding": "s", "source": "s", "kind": "s",
 }  # fmt: skip
 """Columns of every table and their kinds: integer (-999 for none), float (NaN for none), text. `extra`, `automatic` and
 `regarding` are JSON."""
@@ -51,7 +51,7 @@ def row(answer: Answer) -> dict[str, Any]:
     found["verdict_name"] = "" if answer.verdict is None else VERDICTS[answer.verdict].name
     found |= dict(zip(("aperture_radius", "aperture_ra", "aperture_dec"), aperture, strict=True))
     for name in ("extra", "automatic", "regarding"):
-        found[name] = json.dumps(found[name], sort_keys=True) if found[name] else ""
+        found[name] = json.dumps(found[name]) if found[name] else ""
     return {name: NONE if COLUMNS[name] == "i" and found[name] is None else found[name] for name in COLUMNS}
 
 
@@ -59,7 +59,7 @@ def from_row(values: dict[str, Any]) -> Answer:
     """The answer of a row; columns made for people are not read."""
     known = {each.name for each in fields(Answer)}
     found = {name: values[name] for name in COLUMNS if name in values and name in known}
-    for name in ("verdict", "quality", "counterpart_code"):
+    for name in ("verdict", "quality", "counterpart_code", "imported_class"):
         if found.get(name) == NONE:
             found[name] = None
     aperture = tuple(float(values.get(f"aperture_{name}", NAN)) for name in ("radius", "ra", "dec"))

@@ -90,18 +90,24 @@ _HEAD = re.compile(
 
 def decode(raw: bytes) -> Line | None:
     """A line without its line feed, or None if it is not whole."""
-    if raw[-2:] != b'"}' or raw[-_TAIL:-10] != b',"crc":"':
-        return None
-    try:
-        if zlib.crc32(raw[:-_TAIL]) != int(raw[-10:-2], 16):
-            return None
-    except ValueError:
+    return _decode(raw, {})
+
+
+def _decode(raw: bytes, words: dict[bytes, Any]) -> Line | None:
+    """As `decode`; what is the same in many lines is kept in `words`."""
+    if raw[-_TAIL:] != b',"crc":"%08x"}' % zlib.crc32(raw[:-_TAIL]):
         return None
     head = _HEAD.match(raw)
     if head is not None:
+        # many times faster than JSON, and a campaign has a hundred thousand lines
         kind, detectid, occasion, verdict, time, inspector = head.groups()
-        said = None if verdict == b"null" else int(verdict)
-        return Line(kind.decode(), int(detectid), int(occasion), said, time.decode(), json.loads(inspector), raw)
+        try:
+            said = words[kind], int(detectid), words[occasion], words[verdict], time.decode(), words[inspector], raw
+        except KeyError:
+            words[kind] = kind.decode()
+            words.update((each, json.loads(each)) for each in (occasion, verdict, inspector))
+            said = words[kind], int(detectid), words[occasion], words[verdict], time.decode(), words[inspector], raw
+        return tuple.__new__(Line, said)
     try:
         found = json.loads(raw)
         return Line(
@@ -129,9 +135,10 @@ class Reader:
             content = file.read()
         whole = content.rfind(b"\n") + 1
         lines = []
+        words: dict[bytes, Any] = {}
         at = self.offset
         for raw in content[:whole].split(b"\n")[:-1]:
-            line = decode(raw)
+            line = _decode(raw, words)
             if line is None:
                 # a whole line may stand behind a torn one where something else joined files
                 start = raw.rfind(b'{"v":')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from math import isfinite
 from statistics import median
 
@@ -23,7 +24,9 @@ the resolution of the instrument leaves open, and far less than between any two 
 
 
 def class_of(answer: Answer) -> int:
-    """The single class of the HETDEX widget."""
+    """The single class of the HETDEX widget: the one that was read from its file, or what the answer amounts to."""
+    if answer.imported_class is not None:
+        return answer.imported_class
     return vis_class(answer.verdict, answer.quality, answer.label, answer.identity, answer.redshift)
 
 
@@ -198,7 +201,7 @@ def disagreements(campaign: Campaign, *, settled: bool = False) -> list[Disagree
     place = {detectid: at for at, detectid in enumerate(campaign.definition.detectids)}
     for detectid in sorted(by_detection, key=lambda each: place.get(each, len(place))):
         said = by_detection[detectid]
-        why = next((why for i, one in enumerate(said) for other in said[:i] if (why := differ(one, other))), "")
+        why = next((why for one, other in combinations(said, 2) if (why := differ(one, other))), "")
         if why:
             verdict = campaign.settled(detectid)
             if settled or verdict is None:
@@ -246,7 +249,7 @@ def _consensus(campaign: Campaign, detectid: int, said: list[Answer]) -> Consens
     best = max(said, key=lambda each: (each.quality or 0, each.time))
     if len(said) == 1:
         return Consensus(detectid, "one answer", best, inspectors)
-    if not any(differ(one, other) for i, one in enumerate(said) for other in said[:i]):
+    if not any(differ(one, other) for one, other in combinations(said, 2)):
         return Consensus(detectid, "all agree", best, inspectors)
     camps = Counter((group(each.verdict), identity_of(each)) for each in said)
     camp, size = camps.most_common(1)[0]
