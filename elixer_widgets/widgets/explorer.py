@@ -96,7 +96,7 @@ class Explorer(W.VBox):
         *,
         detectid: int | str | None = None,
     ) -> None:
-        self.state = ExplorerState(release, detectids)
+        self.state = ExplorerState(release, detectids, prepares=False)
         self.campaign = campaign
         # shown before the panels are made, so that each draws once and not first an empty page
         if detectid is not None:
@@ -138,6 +138,7 @@ class Explorer(W.VBox):
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
         state.observe(self._address, list(FOLLOWED))
         self._address()
+        state.prepare()
 
     def _address(self, _change: Any = None) -> None:
         detection = self.state.detection

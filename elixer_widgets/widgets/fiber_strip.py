@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any
 import anywidget
 from traitlets import Float, Unicode
 
+from elixer_widgets.analysis import Measurements
 from elixer_widgets.detection import DataError, Detection, FiberImages
 from elixer_widgets.spectra.exposures import ExposureSignal, exposure_signals
+from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fibers_markup import draw, smooth, weighted_sum
 from elixer_widgets.widgets.markup import Markup
 from elixer_widgets.widgets.panel import Panel
@@ -61,6 +63,20 @@ def toggle_exposure(state: ExplorerState, exposure: int) -> None:
         _switch(state, own)
 
 
+def strip_of(detection: Detection, signals: Sequence[ExposureSignal], excluded: Sequence[str], stretch: str) -> str:
+    """The strip of a detection as HTML, with the reason where its pictures cannot be read."""
+    try:
+        images = detection.fiber_images
+    except DataError as error:
+        images = FiberImages(reason=str(error))
+    return draw(images, detection.fibers, signals, excluded, stretch)
+
+
+def automatic_strip(measurements: Measurements, look: Look) -> str:
+    """The strip with all fibers in use."""
+    return strip_of(measurements.detection, exposure_signals(measurements.fiber_fluxes), (), look.stretch)
+
+
 class FiberStrip(Panel):
     """Where on the detector the line fell, fiber by fiber, exposure by exposure."""
 
@@ -72,6 +88,7 @@ class FiberStrip(Panel):
         self.strip = FiberView().add_class("ew-fill")
         self.strip.on_msg(self._receive)
         super().__init__(state, "fibers", (title, self.strip))
+        state.ahead.offer("fibers", automatic_strip)
         self.watch(self._draw, "detection", "measurements", "stretch", clear=self._clear)
         self.watch(self._light, "hover_fiber")
         self.watch(self._mark, "cursor")
@@ -93,22 +110,16 @@ class FiberStrip(Panel):
 
     def _draw(self) -> None:
         detection: Detection | None = self.state.detection
+        excluded, measured = self.state.choices.excluded_fibers, self.state.measurements
         if detection is None:
             self.strip.markup = ""
-            return
-        try:
-            images = detection.fiber_images
-        except DataError as error:
-            images = FiberImages(reason=str(error))
-        self.strip.markup = draw(
-            images, detection.fibers, self._signals(detection), self.state.choices.excluded_fibers, self.state.stretch
-        )
-
-    def _signals(self, detection: Detection) -> tuple[ExposureSignal, ...]:
-        measured = self.state.measurements
-        if measured is None or measured.detection is not detection:
-            return ()
-        return exposure_signals(measured.fiber_fluxes)
+        elif measured is None or measured.detection is not detection:
+            self.strip.markup = strip_of(detection, (), excluded, self.state.stretch)
+        elif excluded:
+            signals = exposure_signals(measured.fiber_fluxes)
+            self.strip.markup = strip_of(detection, signals, excluded, self.state.stretch)
+        else:
+            self.strip.markup = self.state.ahead.get("fibers", measured)
 
     def _clear(self) -> None:
         self.strip.markup = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from traitlets import Bool, Dict, Unicode
 
 from elixer_widgets._remeasured import with_aperture
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret
-from elixer_widgets.detection import Cutout, DataError, Detection
+from elixer_widgets.detection import Cutout, DataError
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.reports.derived import from_aperture
 from elixer_widgets.widgets import apertures, pictures, tiles, words
+from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fluxmap import flux_scene
 from elixer_widgets.widgets.growth import growth_curve
 from elixer_widgets.widgets.markup import Markup, escape
@@ -48,6 +50,36 @@ class ImageTiles(anywidget.AnyWidget):
     blink = Bool(False).tag(sync=True)
     hover_fiber = Unicode("").tag(sync=True)
     selected_match = Unicode("").tag(sync=True)
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """The images of a detection as the page shows them.
+
+    `pictures` are PNG as text, `notes` say why an image ends before the field does, both by the image's name; `sky` is
+    the plane whose middle is theirs.
+    """
+
+    pictures: dict[str, str]
+    notes: dict[str, str]
+    sky: Sky
+
+
+def pictured(measurements: Measurements, look: Look) -> Pictured:
+    """The images to show, turned north up, read farther around from their files where the field asks for that."""
+    detection, cutouts = measurements.detection, measurements.cutouts
+    numbers = tiles.choose_cutouts(cutouts)
+    if not numbers:
+        return Pictured({}, {}, Sky(detection.ra, detection.dec))
+    placed = isfinite(detection.ra) and isfinite(detection.dec)
+    center = (detection.ra, detection.dec) if placed else cutouts[tiles.favourite(cutouts, numbers)].position
+    painted, notes = {}, {}
+    for number in numbers:
+        key = tiles.image_key(cutouts[number])
+        cutout, notes[key] = tiles.wider(cutouts[number], look.field)
+        data = tiles.north_up(cutout, *center, look.field)
+        painted[key] = pictures.data_uri(tiles.painted(data, cutouts[number], look.stretch))
+    return Pictured(painted, notes, Sky(*center))
 
 
 def caption(cutout: Cutout, growth: Growth | None) -> str:
@@ -88,8 +120,6 @@ class ImagingPanel(Panel):
     """Images about the detection, and the aperture a person may change."""
 
     def __init__(self, state: ExplorerState) -> None:
-        self._pictures: tuple[tuple[Detection | None, str, float], dict[str, str]] = ((None, "", 0.0), {})
-        self._wide: tuple[Detection | None, dict[int, tuple[Cutout, str]]] = (None, {})
         self._writing = False
         self._shown: list[int] = []
         self.view = "images"
@@ -107,6 +137,7 @@ class ImagingPanel(Panel):
         head = W.HBox([self.title, self.tools, self.tabs]).add_class("ew-head")
         super().__init__(state, "imaging", (head, self.readout, self.tiles, self.fluxes, self.sky, self.empty))
         self._listen()
+        state.ahead.offer("images", pictured)
         self.watch(self._draw, "measurements", "interpretation", "stretch", "field", "band", clear=self._clear)
         self.watch(self._follow, "hover_fiber", "selected_match", "blink")
         self._offer()
@@ -330,11 +361,13 @@ class ImagingPanel(Panel):
         self._shown = numbers = tiles.choose_cutouts(cutouts)
         keys = {number: tiles.image_key(cutouts[number]) for number in numbers}
         selected = next((n for n in numbers if keys[n] == self.state.band), tiles.favourite(cutouts, numbers))
-        sky = Sky(*self._center(detection, cutouts[selected]))
+        # a new aperture does not change the pictures
+        painted: Pictured = self.state.ahead.get("images", measured)
+        sky = painted.sky
         parts, notes = [], []
         for number in numbers:
             growth = growths[number] if number < len(growths) else None
-            cutout, note = self._reaching(detection, cutouts, number)
+            cutout, note = cutouts[number], painted.notes.get(keys[number], "")
             notes.append(note)
             psf = cutout.psf_fwhm if isfinite(cutout.psf_fwhm) else 0.0
             parts.append(
@@ -360,7 +393,7 @@ class ImagingPanel(Panel):
         }
         chosen = growths[selected] if selected < len(growths) else None
         with self.tiles.hold_sync():
-            self.tiles.pictures = self._painted(detection, cutouts, keys, sky)
+            self.tiles.pictures = painted.pictures
             if self.tiles.scene != scene:
                 self.tiles.scene = scene
             self.tiles.beside = growth_curve(chosen)
@@ -374,35 +407,6 @@ class ImagingPanel(Panel):
         self.title.markup = f'<h3 title="{LEGEND}{more}{said}">Imaging<small>{more}{said}</small></h3>'
         self.readout.markup = readout(chosen, self.state.interpretation)
         self._show_tools(chosen, shown, sky)
-
-    def _center(self, detection: Detection, cutout: Cutout) -> tuple[float, float]:
-        return (detection.ra, detection.dec) if isfinite(detection.ra) else cutout.position
-
-    def _reaching(self, detection: Detection, cutouts: tuple[Cutout, ...], number: int) -> tuple[Cutout, str]:
-        """The image, read farther around from its file where the field asks for that, once a detection."""
-        cutout = cutouts[number]
-        if tiles.reaches(cutout, self.state.field):
-            return cutout, ""
-        if self._wide[0] is not detection:
-            self._wide = (detection, {})
-        known = self._wide[1]
-        if number not in known:
-            known[number] = tiles.wider(cutout, tiles.FIELDS[-1])
-        return known[number]
-
-    def _painted(
-        self, detection: Detection, cutouts: tuple[Cutout, ...], keys: dict[int, str], sky: Sky
-    ) -> dict[str, str]:
-        """The resampled pictures; a new aperture does not change them, so they are made once a view."""
-        view = (detection, self.state.stretch, self.state.field)
-        if self._pictures[0][0] is not detection or self._pictures[0][1:] != view[1:]:
-            made = {}
-            for number, key in keys.items():
-                cutout = self._reaching(detection, cutouts, number)[0]
-                data = tiles.north_up(cutout, sky.ra, sky.dec, self.state.field)
-                made[key] = pictures.data_uri(tiles.painted(data, cutouts[number], self.state.stretch))
-            self._pictures = (view, made)
-        return self._pictures[1]
 
     def _fluxes(self, measured: Measurements) -> None:
         painted, scene = flux_scene(measured)

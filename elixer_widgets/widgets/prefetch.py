@@ -6,11 +6,14 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from elixer_widgets.analysis import Measurements
 from elixer_widgets.detection import DataError, Detection
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PAUSE = 0.15
 """Seconds without a page turn before a neighbour is prepared: who leafs fast does not look at what lies between."""
@@ -25,12 +28,12 @@ def load(detection: Detection) -> None:
             log.debug("%s of %s: %s", name, detection.detectid, error)
 
 
-class Memory:
-    """The measurements that were looked at or prepared last, no more than `size` of them, for several threads."""
+class Memory(Generic[T]):
+    """What is known of the detections looked at or prepared last, no more than `size` of them, for several threads."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._kept: OrderedDict[int, Measurements] = OrderedDict()
+        self._kept: OrderedDict[int, T] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -39,17 +42,17 @@ class Memory:
     def __contains__(self, detectid: int) -> bool:
         return detectid in self._kept
 
-    def get(self, detectid: int) -> Measurements | None:
+    def get(self, detectid: int) -> T | None:
         """What is kept of this detection; it is then the last to be forgotten."""
         with self._lock:
             if detectid in self._kept:
                 self._kept.move_to_end(detectid)
             return self._kept.get(detectid)
 
-    def keep(self, detectid: int, measurements: Measurements) -> None:
+    def keep(self, detectid: int, found: T) -> None:
         """Keep these, and forget what was not asked for the longest."""
         with self._lock:
-            self._kept[detectid] = measurements
+            self._kept[detectid] = found
             self._kept.move_to_end(detectid)
             while len(self._kept) > self.size:
                 self._kept.popitem(last=False)

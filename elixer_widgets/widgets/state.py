@@ -18,6 +18,7 @@ from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
 from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.widgets.ahead import Ahead, Look
 from elixer_widgets.widgets.keys import Action, Actions
 from elixer_widgets.widgets.prefetch import Memory, Prefetch
 
@@ -60,13 +61,28 @@ class Choices:
         return self.aperture == other.aperture and self.excluded_fibers == other.excluded_fibers
 
 
-def _prefetch(release: Release, kept: Memory) -> Prefetch:
+class _Kept:
+    """What is known of the detections looked at or prepared last: all of it follows from them alone."""
+
+    def __init__(self) -> None:
+        self.measured: Memory[Measurements] = Memory(REMEMBERED)
+        self.meant: Memory[Interpretation] = Memory(REMEMBERED)
+        self.ahead = Ahead(REMEMBERED)
+
+    def prepare(self, detectid: int, measurements: Measurements) -> None:
+        """Keep the measurements, then what a page shows of them, so that turning to it has only to send it."""
+        self.measured.keep(detectid, measurements)
+        self.meant.keep(detectid, interpret(measurements))
+        self.ahead.draw(measurements)
+
+
+def _prefetch(release: Release, kept: _Kept) -> Prefetch:
     """What prepares detections of a release; it knows no state, which may end before it.
 
     The release is the page's own: readers hold no file open, and reading the places of all images twice would take
     long where there are many.
     """
-    return Prefetch(release.detection, lambda detection: measure(detection), kept.keep)
+    return Prefetch(release.detection, lambda detection: measure(detection), kept.prepare)
 
 
 class ExplorerState(HasTraits):
@@ -77,6 +93,9 @@ class ExplorerState(HasTraits):
     release : Release
     detectids : iterable of int, optional
         The detections to page through, in this order; all of the release if None.
+    prepares : bool
+        Whether neighbours are prepared from the first page on; else once `prepare` is called, as it is when all
+        panels are there that draw ahead.
 
     Attributes
     ----------
@@ -112,6 +131,8 @@ class ExplorerState(HasTraits):
         arcsec; the side of the images shown.
     blink : bool
         Whether bands are shown one after the other in one place.
+    ahead : Ahead
+        What panels draw of a detection before its page is turned to; they add theirs with `ahead.offer`.
     actions : Actions
         What can be done with a key, by name; panels add theirs with `register`.
     drawing : callable
@@ -148,15 +169,17 @@ class ExplorerState(HasTraits):
     field = Float(FIELDS[0])
     blink = Bool(False)
 
-    def __init__(self, release: Release, detectids: Iterable[int] | None = None) -> None:
+    def __init__(self, release: Release, detectids: Iterable[int] | None = None, *, prepares: bool = True) -> None:
         chosen = release.detectids() if detectids is None else detectids
         ids = tuple(int(each) for each in chosen)
         if not ids:
             raise DataError(f"{release.name}: there are no detections to show; give at least one detectid")
-        self._measured = Memory(REMEMBERED)
-        self._prefetch = _prefetch(release, self._measured)
+        self._kept = _Kept()
+        self._measured = self._kept.measured
+        self._prefetch = _prefetch(release, self._kept)
         # before the interpreter ends: a thread within the HDF5 library would keep it from ending
         weakref.finalize(self, self._prefetch.end)
+        self._prepares = prepares
         self._turning = False
         self._past: list[Choices] = []
         self._future: list[Choices] = []
@@ -164,6 +187,7 @@ class ExplorerState(HasTraits):
         self._refused = False
         self._held: dict[Callable[[], None], None] | None = None
         self.actions = Actions()
+        self.ahead = self._kept.ahead
         self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
         super().__init__(release=release, detectids=ids)
 
@@ -195,6 +219,24 @@ class ExplorerState(HasTraits):
                 f"{text or 'nothing'} is not in this list of {len(self.detectids)}; "
                 f"give a detection number such as {self.detectids[0]}"
             )
+
+    def show(self, detectids: Iterable[int], detectid: int) -> None:
+        """Take another list of detections, and show one of it.
+
+        Raises
+        ------
+        DataError
+            If that one is not in the list.
+        """
+        ids = tuple(int(each) for each in detectids)
+        if int(detectid) not in ids:
+            raise DataError(f"{detectid} is not in this list of {len(ids)} detections")
+        place, before = ids.index(int(detectid)), self.position
+        with self.hold_trait_notifications():
+            self.detectids = ids
+            self.position = place
+        if place == before:
+            self._turn(None)
 
     def choose(self, *, passing: bool = False, **changes: Any) -> None:
         """Change some of the choices, for example `choose(identity="OII")` or `choose(redshift=0.417)`.
@@ -340,6 +382,10 @@ class ExplorerState(HasTraits):
     def _not_negative(self, proposal: Any) -> float:
         return max(float(proposal.value), 0.0)
 
+    @observe("stretch", "field")
+    def _look(self, _change: Any) -> None:
+        self.ahead.look = Look(self.stretch, self.field)
+
     def _begin_anew(self) -> None:
         """Drop what belonged to the detection shown so far."""
         self._turning = True
@@ -367,7 +413,8 @@ class ExplorerState(HasTraits):
             self.message = ""
             self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
             self._measure()
-        self._prepare()
+        if self._prepares:
+            self.prepare()
 
     @observe("choices")
     def _decide(self, change: Any) -> None:
@@ -380,8 +427,9 @@ class ExplorerState(HasTraits):
             with self.together():
                 self._interpret()
 
-    def _prepare(self) -> None:
-        """Have the neighbours measured that are not yet."""
+    def prepare(self) -> None:
+        """Have the neighbours prepared that are not yet, now and with every page."""
+        self._prepares = True
         places = [self.position + step for step in NEIGHBOURS]
         ids = [self.detectids[place] for place in places if 0 <= place < len(self.detectids)]
         self._prefetch.ask(each for each in ids if each not in self._measured)
@@ -433,9 +481,15 @@ class ExplorerState(HasTraits):
         if measurements is None:
             self.interpretation = None
             return
-        self.interpretation = self._attempt(
+        automatic = choices == Choices()
+        detectid = measurements.detection.detectid
+        known = self._kept.meant.get(detectid) if automatic else None
+        if known is not None and known.measurements is measurements:
+            self.interpretation = known
+            return
+        found = self._attempt(
             "Interpreting",
-            measurements.detection.detectid,
+            detectid,
             lambda: interpret(
                 measurements,
                 identity=choices.identity,
@@ -444,6 +498,9 @@ class ExplorerState(HasTraits):
                 without=choices.without,
             ),
         )
+        if automatic and found is not None:
+            self._kept.meant.keep(detectid, found)
+        self.interpretation = found
 
     def _attempt(self, what: str, detectid: int, action: Any) -> Any:
         """The result of `action`, or None with the reason in `message`: one bad detection must not end a night."""
