@@ -1,9 +1,11 @@
-"""What leaves the page: the one-page report, the HDF5 catalogue, merging and reading catalogues."""
+"""What leaves the page: the one-page report, the HDF5 catalogue, merging and reading catalogues,
+and the database of report pictures."""
 
 from __future__ import annotations
 
 from elixer_widgets.reports.catalog import write_catalog
 from elixer_widgets.reports.catalog_reading import StoredCatalog, StoredDetection, read_catalog
+from elixer_widgets.reports.database import read_report, store_report, store_reports
 from elixer_widgets.reports.merge import merge_catalogs
 from elixer_widgets.reports.page import write_report
 
@@ -12,6 +14,9 @@ __all__ = [
     "StoredDetection",
     "merge_catalogs",
     "read_catalog",
+    "read_report",
+    "store_report",
+    "store_reports",
     "write_catalog",
     "write_report",
 ]
