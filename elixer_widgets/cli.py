@@ -8,8 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elixer_widgets._version import __version__
+from elixer_widgets.cli_cluster import add_cluster_options
 from elixer_widgets.cli_guide import elixer, selixer
-from elixer_widgets.cli_run import DONE, MERGED_NAME, add_selection, carry_out, merge_command, run_command
+from elixer_widgets.cli_run import (
+    DONE,
+    MERGED_NAME,
+    add_imaging_options,
+    add_run_options,
+    carry_out,
+    merge_command,
+    run_command,
+    use_imaging_options,
+)
 from elixer_widgets.cli_values import count, say, warn, with_signs
 
 __all__ = ["elixer", "main", "selixer"]
@@ -19,6 +29,7 @@ def _explore_command(options: argparse.Namespace) -> int:
     from elixer_widgets.simulation.kept import kept_release
     from elixer_widgets.widgets.dashboard import serve
 
+    use_imaging_options(options)
     path = Path(options.path).expanduser() if options.path else kept_release(announce=warn)
     serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid)
     return DONE
@@ -45,10 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--port", type=int, default=8866, help="port on this computer, 0 for any (8866)")
     explore.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     explore.add_argument("--detectid", type=int, help="the detection to show first")
+    add_imaging_options(explore)
     explore.set_defaults(act=_explore_command)
 
     runs = commands.add_parser("run", help="reports and a catalogue for a list or a position", allow_abbrev=False)
-    add_selection(runs)
+    add_run_options(runs)
+    add_cluster_options(runs)
     runs.set_defaults(act=run_command)
 
     merge = commands.add_parser("merge", help="merge catalogues into one", allow_abbrev=False)

@@ -3,117 +3,207 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elixer_widgets._errors import DataError
-from elixer_widgets.cli_values import (
-    RELEASE_VARIABLE,
-    declination,
-    radius,
-    read_detections,
-    release_path,
-    right_ascension,
-    say,
-    warn,
-)
+from elixer_widgets.cli_selection import add_selection_options, selected
+from elixer_widgets.cli_values import RELEASE_VARIABLE, radius_or_off, release_path, say, warn
 
 if TYPE_CHECKING:
-    from elixer_widgets.bulk.local import Output, Summary
+    from elixer_widgets.analysis import Interpretation
+    from elixer_widgets.bulk import Output
+    from elixer_widgets.detection import Detection, DetectionSource, FiberField, FiberImages, Imaging, Spectrum
     from elixer_widgets.releases import Release
 
 DONE, USAGE = 0, 2
-"""Exit codes: all well; the command cannot be carried out. `bulk.local` has those of a run."""
+"""Exit codes: all well; the command cannot be carried out. `bulk.output` has those of a run."""
 
 MERGED_NAME = "elixer_merged_cat.h5"
 RECOVERY_LIST = "elixer_recovery_list.dets"
 IMAGES = ("png", "jpg")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """The options that say what is reported and where it goes."""
-    parser.add_argument("--dets", metavar="FILE|LIST", help="a file with one detection number a line, or n,n,n")
-    parser.add_argument("--ra", type=right_ascension, help="right ascension: degrees, 10h00m06.10s or 10:00:06.10")
-    parser.add_argument("--dec", type=declination, help="declination: degrees, 2d05m15.36s or -2:05:15.36")
-    parser.add_argument(
-        "-e", "--error", type=radius, default=3.0, metavar="ARCSEC", help="search radius about --ra --dec (3.0)"
+def add_imaging_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where images come from."""
+    group = parser.add_argument_group("imaging")
+    group.add_argument("--surveys", metavar="FILE", help="a TOML file of your own surveys (docs/surveys.md)")
+    group.add_argument(
+        "--web", action=argparse.BooleanOptionalAction, help="ask the web for bands that no image on disk covers (no)"
     )
-    parser.add_argument("-n", "--name", metavar="DIR", help="output folder; its name also names the catalogue")
-    parser.add_argument(
-        "--release", "--hdr", metavar="PATH", help=f"the release: a folder or file (default ${RELEASE_VARIABLE})"
-    )
-    parser.add_argument("--png", action="store_true", help="write each report as a PNG too")
-    parser.add_argument("--jpg", "--jpeg", action="store_true", help="write each report as a JPEG too")
-    parser.add_argument("--recover", action="store_true", help="go on with an interrupted run: skip what is finished")
 
 
-def _selected(options: argparse.Namespace, release: Release) -> list[int]:
-    """The detections that the options ask for.
+def use_imaging_options(options: argparse.Namespace) -> None:
+    """Hand the imaging options on to this process and its workers, by the environment.
 
     Raises
     ------
     DataError
-        If the options contradict one another or select nothing.
+        If the file of surveys is not there.
     """
-    cone = options.ra is not None or options.dec is not None
-    if options.dets is not None and cone:
-        raise DataError("--dets and --ra/--dec were both given: give either a list or a position")
-    if options.dets is not None:
-        found = read_detections(options.dets)
-        if not found:
-            raise DataError(f"--dets {options.dets}: holds no detection number; write one number a line")
-        return found
-    if options.ra is None or options.dec is None:
-        what = (
-            "--ra and --dec must be given together" if cone else "nothing was selected: give --dets, or --ra and --dec"
-        )
-        raise DataError(what)
-    found = [int(each) for each in release.search(options.ra, options.dec, options.error)]
-    if not found:
-        raise DataError(
-            f'no detection lies within {options.error:g}" of {options.ra:.6f}, {options.dec:.6f}; take a larger --error'
-        )
-    return found
+    from elixer_widgets.imaging.custom import FILE_VARIABLE
+    from elixer_widgets.imaging.web import WEB_VARIABLE
+
+    if options.surveys:
+        path = Path(options.surveys).expanduser().absolute()
+        if not path.is_file():
+            raise DataError(f"--surveys {options.surveys}: there is no such file")
+        os.environ[FILE_VARIABLE] = str(path)
+    if options.web is not None:
+        os.environ[WEB_VARIABLE] = "1" if options.web else "0"
 
 
-def _tell(summary: Summary, output: Output) -> None:
-    """The summary, for people."""
-    ended = "ended by the user: " if summary.interrupted else ""
-    say(
-        f"{ended}{len(summary.done)} done, {len(summary.skipped)} skipped (there already), "
-        f"{len(summary.failed)} failed; results in {output.folder}"
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is reported and where it goes."""
+    add_selection_options(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("-n", "--name", metavar="DIR", help="output folder; its name also names the catalogue")
+    output.add_argument(
+        "--release",
+        "--hdr",
+        "--hdf5",
+        metavar="PATH",
+        help=f"the release: a folder or file (default ${RELEASE_VARIABLE})",
     )
-    for detectid, reason in list(summary.failed.items())[:20]:
-        say(f"  {detectid}: {reason}")
-    if len(summary.failed) > 20:
-        say(f"  and {len(summary.failed) - 20} more, in {output.folder / 'elixer.log'}")
+    output.add_argument("--png", action="store_true", help="write each report as a PNG too")
+    output.add_argument("--jpg", "--jpeg", action="store_true", help="write each report as a JPEG too")
+    output.add_argument("--mini", action="store_true", help="write a small report for a telephone, <number>_mini.png")
+    output.add_argument(
+        "--neighborhood", type=radius_or_off, metavar="ARCSEC",
+        help="map the detections within this radius, <number>_nei.png (off)",
+    )  # fmt: skip
+    output.add_argument(
+        "--neighborhood_only", type=radius_or_off, metavar="ARCSEC", help="as --neighborhood, without the reports (off)"
+    )
+    output.add_argument("--recover", action="store_true", help="go on with an interrupted run: skip what is finished")
+    output.add_argument("--log", choices=LOG_LEVELS, type=str.lower, metavar="LEVEL", help="what goes into elixer.log")
+    how = parser.add_argument_group("analysis")
+    how.add_argument("--known_z", type=float, metavar="Z", help="take this redshift, as a person's answer")
+    how.add_argument("--nophoto", action="store_true", help="leave images and catalogues of objects out")
+    add_imaging_options(parser)
 
 
-def run_command(options: argparse.Namespace) -> int:
-    from elixer_widgets.bulk.local import Output, run
-    from elixer_widgets.releases import open_release
+# --------------------------------------------------------------------------------------------- how it is measured
+
+
+@dataclass(frozen=True)
+class _WithoutImages:
+    """What a detection reads from, less the images."""
+
+    source: DetectionSource
+
+    def fiber_images(self, detection: Detection) -> FiberImages:
+        """As the source's."""
+        return self.source.fiber_images(detection)
+
+    def fiber_spectra(self, detection: Detection) -> tuple[Spectrum | None, ...]:
+        """As the source's."""
+        return self.source.fiber_spectra(detection)
+
+    def fiber_field(self, detection: Detection) -> FiberField:
+        """As the source's."""
+        return self.source.fiber_field(detection)
+
+    def imaging(self, detection: Detection) -> Imaging:
+        """Nothing, and why."""
+        from elixer_widgets.detection import Imaging
+
+        return Imaging(notes=("imaging was left out (--nophoto)",))
+
+
+def measured_as_asked(release: Release, detectid: int, known_z: float | None, photometry: bool) -> Interpretation:
+    """Measure and interpret one detection with a redshift given, or without images."""
+    from elixer_widgets.analysis import interpret, measure
+
+    detection = release.detection(detectid)
+    if not photometry and detection.source is not None:
+        detection = replace(detection, source=_WithoutImages(detection.source))
+    return interpret(measure(detection), redshift=known_z)
+
+
+def _make(options: argparse.Namespace) -> Callable[[Release, int], Interpretation] | None:
+    if options.known_z is None and not options.nophoto:
+        return None
+    return partial(measured_as_asked, known_z=options.known_z, photometry=not options.nophoto)
+
+
+# ------------------------------------------------------------------------------------------------ what is written
+
+
+def _mini(release: Release, interpretation: Interpretation, path: Path) -> Path:
+    from elixer_widgets.reports.mini import write_mini
+
+    return write_mini(interpretation, path)
+
+
+def _neighborhood(release: Release, interpretation: Interpretation, path: Path, radius: float) -> Path:
+    from elixer_widgets.reports.neighborhood import write_neighborhood
+
+    return write_neighborhood(release, interpretation, path, radius)
+
+
+def output_of(options: argparse.Namespace) -> Output:
+    """The folder and the files that the options ask for.
+
+    Raises
+    ------
+    DataError
+        If no folder was named, or it is a file.
+    """
+    from elixer_widgets.bulk import Extra, Output
 
     if not options.name:
         raise DataError("no output folder was given: add --name DIR")
-    images = tuple(kind for kind in IMAGES if getattr(options, kind))
-    output = Output(Path(options.name).expanduser().absolute(), images)
-    if output.folder.exists() and not output.folder.is_dir():
+    only = options.neighborhood_only
+    around = only or options.neighborhood
+    extras: list[Extra] = []
+    if around:
+        extras.append(Extra("_nei.png", partial(_neighborhood, radius=around)))
+    if options.mini and not only:
+        extras.append(Extra("_mini.png", _mini))
+    images = () if only else tuple(kind for kind in IMAGES if getattr(options, kind))
+    folder = Path(options.name).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
         raise DataError(f"--name {options.name}: is a file; give a folder")
+    return Output(folder, images, tuple(extras), pdf=not only)
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Report what was selected; returns the exit code.
+
+    Raises
+    ------
+    DataError
+        If the options cannot be carried out.
+    """
+    from elixer_widgets.cli_cluster import finish_command, run_selected
+    from elixer_widgets.releases import open_release
+
+    if options.finish:
+        return finish_command(options)
+    output = output_of(options)
+    use_imaging_options(options)
+    if options.log:
+        logging.getLogger("elixer_widgets").setLevel(options.log.upper())
     release = open_release(release_path(options.release))
-    detectids = _selected(options, release)
+    detectids = selected(options, release)
     if getattr(options, "prep_recover", False):
         return _prepare_recovery(output, detectids)
-    summary = run(release, detectids, output, recover=options.recover, tell=warn)
-    _tell(summary, output)
-    return summary.code
+    return run_selected(options, release, detectids, output, make=_make(options))
 
 
 def _prepare_recovery(output: Output, detectids: list[int]) -> int:
-    """List the detections that a run has not finished."""
-    from elixer_widgets.bulk.local import finished
+    """List the detections that a run, here or in dispatch folders, has not finished."""
+    from elixer_widgets.bulk.output import unfinished
+    from elixer_widgets.bulk.slurm import outputs
 
-    have = set(finished(output, detectids)) if output.folder.is_dir() else set()
-    missing = [each for each in detectids if each not in have]
+    missing = unfinished(outputs(output), detectids)
     output.folder.mkdir(parents=True, exist_ok=True)
     path = output.folder / RECOVERY_LIST
     path.write_text("".join(f"{each}\n" for each in missing))
@@ -121,24 +211,35 @@ def _prepare_recovery(output: Output, detectids: list[int]) -> int:
     return DONE
 
 
-def catalogs_below(folder: Path) -> list[Path]:
-    """The catalogues that a run or a cluster job left in `folder`, in order of their names."""
-    patterns = ("*_cat.h5", "*_cat_*.h5", "dispatch_*/*/*_cat.h5")
+# ------------------------------------------------------------------------------------------------------ catalogues
+
+
+def catalogs_below(folder: Path, dispatched: bool = True) -> list[Path]:
+    """The catalogues that a run, and the jobs it was shared among, left in `folder`, in order of their names."""
+    patterns = ("*_cat.h5", "*_cat_*.h5", *(("dispatch_*/*/*_cat.h5",) if dispatched else ()))
     found = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     return [path for path in found if path.name != MERGED_NAME]
 
 
 def merge_command(options: argparse.Namespace) -> int:
+    """Merge catalogues; returns the exit code.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to merge, or the result exists and is not to be replaced.
+    """
     from elixer_widgets.reports import merge_catalogs
 
-    inputs = [Path(each).expanduser() for each in options.inputs] or catalogs_below(Path.cwd())
+    dispatched = getattr(options, "dispatched", True)
+    inputs = [Path(each).expanduser() for each in options.inputs] or catalogs_below(Path.cwd(), dispatched)
     if not inputs:
         raise DataError(f"{Path.cwd()}: holds no catalogue (*_cat.h5, dispatch_*/*/*_cat.h5); name the files")
     target = Path(options.output).expanduser()
     if target.exists() and not options.force:
         raise DataError(f"{target}: exists already; give another --output, or --force to replace it")
     merge_catalogs(inputs, target, unique=options.unique)
-    say(f"{len(inputs)} catalogues merged into {target}")
+    say(f"{len(inputs)} catalogue{'s' if len(inputs) > 1 else ''} merged into {target}")
     return DONE
 
 

@@ -68,6 +68,11 @@ def radius(text: str) -> float:
     return value
 
 
+def radius_or_off(text: str) -> float:
+    """A radius in arcsec; 0 for `-1`, by which ELiXer means none."""
+    return 0.0 if text.strip() in ("-1", "-1.0", "0") else radius(text)
+
+
 def count(text: str) -> int:
     try:
         value = int(text)

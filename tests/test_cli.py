@@ -19,7 +19,8 @@ from tests.factories import make_detection, make_interpretation
 
 @pytest.fixture
 def opened(fake: FakeRelease, monkeypatch: pytest.MonkeyPatch) -> FakeRelease:  # noqa: F811
-    """Every path opens the fake release."""
+    """Every path opens the fake release; no SLURM is there."""
+    monkeypatch.setattr("elixer_widgets.bulk.slurm.has_slurm", lambda: False)
     monkeypatch.setattr(releases, "open_release", lambda path: fake)
     return fake
 
@@ -206,7 +207,7 @@ def test_examples_of_the_user_guide(
         "--recover --ra 150.025406 --dec -2.087600 --error 3.0 --name example1 --tasks 0 --email yourname@utexas.edu"
     )
     assert cli.selixer(first.split()) == 0
-    assert "no job is submitted to SLURM" in capsys.readouterr().err
+    assert "there is no SLURM on this computer" in capsys.readouterr().err
     assert len(_ids(tmp_path / "example1" / "example1_cat.h5")) == 2
     (tmp_path / "detlist").write_text("\n".join(map(str, opened.ids[:3])))
     second = "--recover --tasks 0 --email yourname@utexas.edu --dets detlist --error 2.5 --name example2"
@@ -215,14 +216,6 @@ def test_examples_of_the_user_guide(
     assert len(_ids(tmp_path / "example2" / "example2_cat.h5")) == 3
     assert cli.elixer(second.split()) == 0
     assert "0 done, 3 skipped" in capsys.readouterr().out
-
-
-def test_what_is_not_made_yet_is_said(opened: FakeRelease, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    dets = str(opened.ids[0])
-    arguments = ["--dets", dets, "--name", str(tmp_path / "o"), "--hdr", "x", "--mini", "--neighborhood", "10"]
-    assert cli.elixer(arguments) == 0
-    told = capsys.readouterr().err
-    assert "--mini is not made yet" in told and "--neighborhood is not made yet" in told
 
 
 def test_prep_recover_lists_what_is_missing(opened: FakeRelease, tmp_path: Path) -> None:
