@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elixer_widgets.campaigns import Answer, Campaign, Definition
+from elixer_widgets import write_catalog
+from elixer_widgets.campaigns import Answer, Campaign, Column, Definition
 from elixer_widgets.campaigns.exports import consensus_answers
+from elixer_widgets.campaigns.facts import facts_of_answers, facts_of_catalog, facts_of_index
 from elixer_widgets.campaigns.queue import Facts, doubt, filtered, ordered
 from elixer_widgets.campaigns.together import (
     against_known,
@@ -23,6 +25,8 @@ from elixer_widgets.campaigns.together import (
     times,
 )
 from elixer_widgets.detection import DataError
+from tests import factories
+from tests.widgets.fakes import FakeRelease
 
 IDS = tuple(range(10, 20))
 NAMES = ("ann", "bob", "eve")
@@ -210,3 +214,34 @@ def test_doubt_is_0_for_certainty_and_1_for_ignorance() -> None:
         [0, 1, 0.5]
     )
     assert np.isnan(doubt(np.array([[nan, 1.0]])))[0]
+
+
+def test_facts_of_a_catalogue_and_of_a_release(tmp_path: Path) -> None:
+    interpretation = factories.make_interpretation()
+    path = write_catalog([interpretation], tmp_path / "cat.h5")
+    facts = facts_of_catalog(path)
+    detectid = interpretation.measurements.detection.detectid
+    assert facts.of("p_lya", [detectid])[0] == pytest.approx(interpretation.p_lya, abs=1e-6)
+    shares = np.array([p for p in interpretation.posterior.values() if p > 0])
+    expected = float(-(shares * np.log(shares)).sum() / np.log(13))
+    assert facts.of("doubt", [detectid])[0] == pytest.approx(expected)
+    assert facts.of("flags", [detectid])[0] == sum(flag.bit for flag in interpretation.flags)
+    with pytest.raises(DataError, match="no HDF5 catalogue"):
+        facts_of_catalog(tmp_path / "none.h5")
+    index = FakeRelease().index()
+    assert facts_of_index(index).of("sn", FakeRelease.ids).tolist() == index.sn.tolist()
+
+
+def test_facts_of_what_was_said(tmp_path: Path) -> None:
+    columns = (Column("size", "number"), Column("broad", "yes/no"))
+    definition = Definition(IDS, columns=columns, repeats=0.0)
+    ann, bob = (Campaign(tmp_path, None, name, definition=definition) for name in NAMES[:2])
+    ann.answer(12, verdict=1, quality=3, extra={"size": 2.5, "broad": True}, automatic={"doubt": 0.4, "flags": 6})
+    bob.answer(12, verdict=10, quality=0)
+    ann.answer(11, verdict=10)
+    facts = facts_of_answers(Campaign(tmp_path))
+    assert facts.of("disagreement", (11, 12)).tolist() == [0.0, 1.0]
+    assert [facts.of(name, (12,))[0] for name in ("answers", "quality", "size", "broad", "doubt", "flags")] == [
+        2.0, 0.0, 2.5, 1.0, 0.4, 6.0,
+    ]  # fmt: skip
+    assert ordered(IDS, facts, "disagreement")[:2] == [12, 11]
