@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -168,8 +169,13 @@ def new_file(target: Path) -> Iterator[h5py.File]:
         # Rows go to the file as they come: a cache of chunks would only copy them once more.
         with replacing(target) as temporary, h5py.File(temporary, "w", rdcc_nbytes=0) as file:
             yield file
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error}); what was there before is unchanged") from error
+    except (OSError, RuntimeError) as error:
+        # closing a file that could not be written is a fault of its own for h5py, which hides the first
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        reason = os.strerror(cause.errno) if cause.errno else str(cause)
+        raise DataError(f"{target}: cannot be written ({reason}); what was there before is unchanged") from error
 
 
 def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
