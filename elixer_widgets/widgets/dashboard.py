@@ -108,30 +108,32 @@ def page() -> W.Widget:
 # ------------------------------------------------------------------------------------------------- the server
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this computer that nobody listens on."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _notebook() -> dict:
+def notebook_of(code: str) -> dict:
+    """A notebook with one cell."""
     cell: dict = {
         "cell_type": "code",
         "execution_count": None,
         "id": "page",
         "metadata": {},
         "outputs": [],
-        "source": _CELL,
+        "source": code,
     }
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return {"cells": [cell], "metadata": {**kernel, "title": "ELiXer Widgets"}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _lay_out(folder: Path) -> Path:
+def lay_out(folder: Path, code: str = _CELL) -> Path:
     """Put the notebook and the page template where Voila finds them; this needs no installed copy of either."""
     shutil.copytree(_TEMPLATE, folder / "jupyter" / "voila" / "templates" / "elixer")
     notebook = folder / "ELiXer Widgets.ipynb"
-    notebook.write_text(json.dumps(_notebook()))
+    notebook.write_text(json.dumps(notebook_of(code)))
     return notebook
 
 
@@ -146,7 +148,8 @@ def _command(notebook: Path, port: int, warm: int) -> list[str]:
     return [*command, "--preheat_kernel=True", f"--pool_size={warm}"] if warm else command
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a server of ours answers at `url`."""
     try:
         with urlopen(f"{url}/voila/static/voila.js", timeout=2):
             return True
@@ -217,13 +220,13 @@ def _server(
     release = Path(path).expanduser().resolve()
     if not release.exists():
         raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
-    port = port or _free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    if _answers(url):
+    if answers(url):
         raise DataError(f"port {port} is taken by another server; give another port")
     with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary, ExitStack() as opened:
         folder = Path(temporary)
-        notebook = _lay_out(folder)
+        notebook = lay_out(folder)
         ours = str(folder / "jupyter")
         known = os.environ.get("JUPYTER_PATH")
         variables = {
@@ -237,7 +240,7 @@ def _server(
             _command(notebook, port, warm), cwd=folder, env=variables, stdout=output, stderr=output
         )
         try:
-            _await(process, url, patience)
+            await_server(process, url, patience)
             yield url, process
         finally:
             process.terminate()
@@ -247,9 +250,10 @@ def _server(
                 process.kill()
 
 
-def _await(server: subprocess.Popen, url: str, patience: float) -> None:
+def await_server(server: subprocess.Popen, url: str, patience: float) -> None:
+    """Wait for the first answer; DataError if the server ends or stays silent."""
     end = time.monotonic() + patience
-    while not _answers(url):
+    while not answers(url):
         if server.poll() is not None:
             raise DataError(f"the server at {url} ended with code {server.returncode}; its messages say why")
         if time.monotonic() > end:

@@ -21,12 +21,8 @@ class DetectionList(Panel):
         self._writing = False
         self._first = -1
         index = state.release.index()
-        self._facts = {
-            int(detectid): (float(wavelength), float(sn), index.label[row] if row < len(index.label) else "")
-            for row, (detectid, wavelength, sn) in enumerate(
-                zip(index.detectid, index.wavelength, index.sn, strict=True)
-            )
-        }
+        self._index = index
+        self._sorted = np.argsort(index.detectid, kind="stable")
         self.previous = W.Button(description="◀", tooltip="Previous detection").add_class("ew-prev")
         self.next = W.Button(description="▶", tooltip="Next detection").add_class("ew-next")
         self.count = W.Label().add_class("ew-count")
@@ -42,13 +38,22 @@ class DetectionList(Panel):
 
     def _entry(self, place: int) -> str:
         detectid = self.state.detectids[place]
-        wavelength, sn, label = self._facts.get(detectid, (float("nan"), float("nan"), ""))
+        wavelength, sn, label = self._facts(detectid)
         parts = [f"{place + 1} · {label or detectid}"]
         if np.isfinite(wavelength):
             parts.append(f"{wavelength:.0f} Å")
         if np.isfinite(sn):
             parts.append(f"S/N {sn:.1f}")
         return " · ".join(parts)
+
+    def _facts(self, detectid: int) -> tuple[float, float, str]:
+        """Wavelength, S/N and label in the release's index; a survey's is too long to be unpacked for one page."""
+        index = self._index
+        place = int(np.searchsorted(index.detectid, detectid, sorter=self._sorted))
+        row = int(self._sorted[place]) if place < self._sorted.size else -1
+        if row < 0 or index.detectid[row] != detectid:
+            return float("nan"), float("nan"), ""
+        return float(index.wavelength[row]), float(index.sn[row]), index.label[row] if row < len(index.label) else ""
 
     def _draw(self) -> None:
         position, total = self.state.position, len(self.state.detectids)

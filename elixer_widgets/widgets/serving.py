@@ -1,0 +1,223 @@
+"""Publish a release: a server for people who are not the one who started it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from elixer_widgets._errors import DataError
+from elixer_widgets.widgets.dashboard import RELEASE_VARIABLE, answers, await_server, free_port, lay_out
+
+CELL = "from elixer_widgets.widgets.published import page\n\npage()"
+
+NEEDED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "JUPYTER_PATH",
+    "XDG_CACHE_HOME",
+)
+"""Variables that the server hands on; nothing else of the starter's environment reaches a page."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a release is published.
+
+    Attributes
+    ----------
+    address : str
+        Of this computer, to listen at. 127.0.0.1 behind a reverse proxy.
+    port : int
+        0 takes a free one.
+    sessions : int
+        Pages open at once; the next visitor is asked to come back.
+    warm : int
+        Pages prepared ahead of their visitors.
+    memory : float
+        GB that one page may take.
+    idle : int
+        Seconds without a sign of life after which a page's kernel is ended. A closed page ends its own at once.
+    base_url : str
+        The part of the address before the page, behind a hub or proxy: `/elixer/`.
+    user_header : str
+        Header in which the server in front names the user. Then visitors that it does not name are refused.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 8866
+    sessions: int = 20
+    warm: int = 2
+    memory: float = 2.0
+    idle: int = 1800
+    base_url: str = "/"
+    user_header: str = ""
+
+    def __post_init__(self) -> None:
+        if self.sessions < 1 or self.warm < 0 or self.idle < 60 or not 0.5 <= self.memory <= 1024:
+            raise DataError(
+                f"sessions {self.sessions}, warm {self.warm}, idle {self.idle}, memory {self.memory}: give at least "
+                "1 session, no fewer than 0 warm pages, 60 s or more, and 0.5 to 1024 GB"
+            )
+        if not re.fullmatch(r"/([\w.~-]+/)*", self.base_url):
+            raise DataError(f"base URL {self.base_url!r}: begin and end it with a slash, as /elixer/")
+        if self.user_header and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", self.user_header):
+            raise DataError(f"{self.user_header!r} is no name of a header; give one such as X-Forwarded-User")
+        if self.user_header and self.address not in ("127.0.0.1", "::1", "localhost"):
+            raise DataError(
+                f"{self.address}: a user named in a header is only believed from a server on this computer; listen at "
+                "127.0.0.1 and let the proxy reach the page there"
+            )
+
+
+def command(notebook: Path, port: int, how: Publication) -> list[str]:
+    """The server's command line."""
+    options = [
+        "--no-browser", f"--port={port}", f"--Voila.ip={how.address}", f"--base_url={how.base_url}",
+        "--template=elixer", "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.file_allowlist=(?!)",
+        f"--Published.most_sessions={how.sessions}", "--MappingKernelManager.cull_interval=30",
+        f"--MappingKernelManager.cull_idle_timeout={how.idle}", "--MappingKernelManager.cull_connected=True",
+    ]  # fmt: skip
+    if how.user_header:
+        options += [
+            f"--Published.user_header={how.user_header}",
+            f"--VoilaConfiguration.http_header_envs={how.user_header}",
+        ]
+    if how.warm:
+        options += ["--preheat_kernel=True", f"--pool_size={how.warm}"]
+    return [sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook), *options]
+
+
+@contextmanager
+def publishing(
+    path: str | PathLike[str],
+    catalog: str | PathLike[str] | None = None,
+    how: Publication | None = None,
+    *,
+    log: Path | None = None,
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A published release, for the time of a `with` block.
+
+    Parameters
+    ----------
+    path : path
+        The release.
+    catalog : path, optional
+        An ELiXer catalogue with the classes that visitors search by.
+    how : Publication
+    log : Path, optional
+        Where the server writes; by default to standard error.
+
+    Yields
+    ------
+    str
+        The address of the page.
+    Popen
+        The server.
+
+    Raises
+    ------
+    DataError
+        If the release or the catalogue cannot be read, or the server does not start.
+    """
+    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.search_index import build_index
+    from elixer_widgets.widgets.published import INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
+
+    how = how or Publication()
+    release = open_release(path)
+    index = build_index(release, catalog)
+    if not len(index):
+        raise DataError(f"{release.path}: holds no detections; there is nothing to publish")
+    port = how.port or free_port()
+    host = "127.0.0.1" if how.address in ("0.0.0.0", "") else how.address
+    url = f"http://{host}:{port}{how.base_url}"
+    if answers(url.rstrip("/")):
+        raise DataError(f"port {port} is taken by another server; give another port")
+    with tempfile.TemporaryDirectory(prefix="elixer-published-") as temporary, ExitStack() as opened:
+        folder = Path(temporary)
+        # of the server's folder only the notebook is ever read, and that by the server itself
+        served = folder / "page"
+        served.mkdir()
+        notebook = lay_out(served, CELL)
+        index.save(folder / "index")
+        ours = str(served / "jupyter")
+        known = os.environ.get("JUPYTER_PATH")
+        variables = {name: os.environ[name] for name in NEEDED if name in os.environ}
+        variables |= {name: value for name, value in os.environ.items() if name.startswith("ELIXER_WIDGETS_")}
+        variables |= {
+            RELEASE_VARIABLE: str(Path(path).expanduser().resolve()),
+            INDEX_VARIABLE: str(folder / "index"),
+            MEMORY_VARIABLE: f"{how.memory:g}",
+            USER_VARIABLE: how.user_header,
+            "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
+            # a session has its share of the computer, not all of it
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+        }
+        output = opened.enter_context(open(log, "wb")) if log is not None else None
+        server = subprocess.Popen(command(notebook, port, how), cwd=served, env=variables, stdout=output, stderr=output)
+        try:
+            await_server(server, url.rstrip("/"), 60.0)
+            yield url, server
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+# ------------------------------------------------------------------------------------------------ command line
+
+
+def add_serve(commands: Any) -> None:
+    """The subcommand `serve` of `elixer-widgets`."""
+    default = Publication()
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "serve", help="publish a release to other people", allow_abbrev=False
+    )
+    parser.add_argument("path", metavar="PATH", help="the release")
+    parser.add_argument("--catalog", metavar="FILE", help="an ELiXer catalogue: classes and probabilities to search by")
+    parser.add_argument("--port", type=int, default=default.port, help=f"({default.port}); 0 for any free one")
+    parser.add_argument("--address", default=default.address, help=f"to listen at ({default.address})")
+    parser.add_argument("--base-url", default=default.base_url, help="part of the address before the page (/)")
+    parser.add_argument("--sessions", type=int, default=default.sessions, help=f"pages at once ({default.sessions})")
+    parser.add_argument("--warm", type=int, default=default.warm, help=f"pages prepared ahead ({default.warm})")
+    parser.add_argument("--memory", type=float, default=default.memory, help=f"GB a page may take ({default.memory:g})")
+    parser.add_argument("--idle", type=int, default=default.idle, help=f"seconds until a page ends ({default.idle})")
+    parser.add_argument("--user-header", default="", metavar="NAME", help="header in which the proxy names the user")
+    parser.set_defaults(act=_serve_command)
+
+
+def _serve_command(options: argparse.Namespace) -> int:
+    names = ("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header")
+    how = Publication(**{name: getattr(options, name) for name in names})
+    if threading.current_thread() is threading.main_thread():
+        # ended from outside, the server must not stay behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with publishing(options.path, options.catalog, how) as (url, server):
+        sys.stderr.write(f"published at {url} (end with Ctrl-C); health at {url}healthz\n")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            sys.stderr.write("ended\n")
+        else:
+            raise DataError(f"the server at {url} ended with code {server.returncode}; its messages say why")
+    return 0
