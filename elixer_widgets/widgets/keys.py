@@ -34,7 +34,7 @@ class Action:
         In a few words; unique.
     keys : tuple of str
         As browsers name them (`KeyboardEvent.key`: "n", "N" with shift, "ArrowRight"), with "Ctrl+" before where it
-        is held (the command key of a Mac counts as well).
+        is held (the command key of a Mac counts as well), and ">" between those struck one after the other ("d>n").
     help : str
         What it does, in a sentence.
     do : callable
@@ -100,7 +100,9 @@ class Actions(Mapping[str, Action]):
 
 
 def shown(key: str) -> str:
-    """A key as people read it: "N" is "Shift+N", "ArrowRight" is "→"."""
+    """A key as people read it: "N" is "Shift+N", "ArrowRight" is "→", "d>n" is "d n"."""
+    if ">" in key[1:]:
+        return " ".join(map(shown, key.split(">")))
     *held, last = key.split("+") if len(key) > 1 and not key.endswith("+") else [key]
     if len(last) == 1 and last.isupper():
         held.append("Shift")

@@ -104,6 +104,9 @@ class ExplorerState(HasTraits):
         Place of the shown detection in `detectids`, from 0.
     choices : Choices
         What the person decided. Set it with `choose`, `reset`, `undo` and `redo`.
+    decided : int
+        Counts what the person decided by `choose`, `reset`, `undo` and `redo`, without what was refused and the steps on
+        the way.
     can_undo, can_redo : bool
     detection, measurements, interpretation
         What is shown; None where something failed, and then `message` says what.
@@ -150,6 +153,7 @@ class ExplorerState(HasTraits):
     detectids: Any = Tuple()
     position = Int(-1)
     choices = Instance(Choices, args=())
+    decided = Int(0)
     detection = Instance(Detection, allow_none=True)
     measurements = Instance(Measurements, allow_none=True)
     interpretation = Instance(Interpretation, allow_none=True)
@@ -320,11 +324,14 @@ class ExplorerState(HasTraits):
             self._passing = passing
         self._passing = self._passing and passing
         self._tell_history()
+        if not passing:
+            self.decided += 1
 
     def _step(self, choices: Choices) -> None:
         self._passing = False
         self.choices = choices
         self._tell_history()
+        self.decided += 1
 
     def _tell_history(self) -> None:
         self.can_undo, self.can_redo = bool(self._past), bool(self._future)

@@ -97,7 +97,22 @@ function render({ model, el }) {
       model.save_changes();
       kept(next);
     },
+    remark: () => root.querySelector(".ew-remark textarea")?.focus(),
     "jump to number": () => root.querySelector(".ew-jump input")?.focus(),
+  };
+  // keys struck one after the other: while the page waits for the next, data-struck says what came before, and what may
+  // follow is shown; a key that cannot follow ends it and does nothing else
+  let struck = "";
+  const strike = (pressed) => {
+    const table = model.get("shortcuts");
+    const whole = struck && pressed !== "Escape" ? `${struck}>${pressed}` : pressed;
+    const begins = pressed !== "Escape" && Object.keys(table).some((each) => each.startsWith(`${whole}>`));
+    wait(begins ? whole : "");
+    return begins ? null : table[whole];
+  };
+  const wait = (keys) => {
+    struck = keys;
+    root.dataset.struck = keys;
   };
   const act = (action) => (own[action] ? own[action]() : model.send({ pressed: action }));
   const key = (event) => {
@@ -114,12 +129,16 @@ function render({ model, el }) {
     }
     if (moving(event.target, event.key)) return;
     const held = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
-    const action = model.get("shortcuts")[held + event.key];
-    if (!action) return;
-    event.preventDefault();
-    act(action);
+    if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+    const waited = struck;
+    const action = strike(held + event.key);
+    if (waited || struck || action) event.preventDefault();
+    if (action && !(waited && event.key === "Escape")) act(action);
   };
   const click = (event) => {
+    const begun = event.target.closest?.("[data-strike]")?.dataset.strike;
+    if (begun) wait(struck === begun ? "" : begun);
+    else if (struck && !event.target.closest?.(".ew-menu a")) wait("");
     const wanted = event.target.closest?.(".ew-tools [data-key], .ew-help [data-key]")?.dataset.key;
     if (own[wanted]) own[wanted]();
     else if (event.target.closest?.(".ew-help") && !event.target.closest(".ew-help-box")) own.keys();
