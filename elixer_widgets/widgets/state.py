@@ -105,8 +105,7 @@ class ExplorerState(HasTraits):
     choices : Choices
         What the person decided. Set it with `choose`, `reset`, `undo` and `redo`.
     decided : int
-        Counts what the person decided by `choose`, `reset`, `undo` and `redo`, without what was refused and the steps on
-        the way.
+        Counts what the person decided; what was refused and steps on the way do not count.
     can_undo, can_redo : bool
     detection, measurements, interpretation
         What is shown; None where something failed, and then `message` says what.
