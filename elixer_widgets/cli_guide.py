@@ -21,7 +21,10 @@ MERGING = ("merge", "merge_local", "merge_unique", "upgrade_hdf5", "remove_dupli
 
 def _guide_parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        name, description="ELiXer reports, with the options of the ELiXer user guide.", allow_abbrev=False
+        name,
+        usage=f"{name} [options]   ({name} --help lists them)",  # the full list would bury an error
+        description="ELiXer reports, with the options of the ELiXer user guide.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{name} (elixer-widgets {__version__})")
     add_run_options(parser)
