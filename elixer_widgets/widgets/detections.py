@@ -19,7 +19,7 @@ class DetectionList(Panel):
 
     def __init__(self, state: ExplorerState) -> None:
         self._writing = False
-        self._first = -1
+        self._offered: tuple[int, tuple[int, ...]] = (-1, ())
         index = state.release.index()
         self._index = index
         self._sorted = np.argsort(index.detectid, kind="stable")
@@ -63,8 +63,9 @@ class DetectionList(Panel):
         first = max(position, 0) // PAGE * PAGE
         self._writing = True
         try:
-            if first != self._first:
-                self._first = first
+            # another list may be as long as the last one
+            if first != self._offered[0] or self.state.detectids is not self._offered[1]:
+                self._offered = (first, self.state.detectids)
                 self.choice.options = [(self._entry(i), i) for i in range(first, min(first + PAGE, total))]
             self.choice.value = max(position, 0)
             self.jump.value = ""

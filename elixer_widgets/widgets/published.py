@@ -63,7 +63,7 @@ class PublishedPage(W.VBox):
 
     def __init__(self, release: Release, index: SearchIndex) -> None:
         self.release, self.index = release, index
-        self.landing = Landing(index, release.name, self.open)
+        self.landing = Landing(index, release.name, self.open_one)
         self.explorer: Explorer | None = None
         self.manners = _Manners()
         self.landing.observe(lambda _change: self._address(), "children")
@@ -95,11 +95,11 @@ class PublishedPage(W.VBox):
         ra, dec = float(self.index.ra[row]), float(self.index.dec[row])
         known = np.isfinite([ra, dec]).all()
         near = self.index.find(Query(position=(ra, dec), radius=NEAR)) if known else rows
-        self.open(int(asked), self.index.detectid[near])
+        self.open_one(int(asked), self.index.detectid[near])
         if self.explorer is not None:
             follow(self.explorer.state, query)
 
-    def open(self, detectid: int, found: np.ndarray) -> None:
+    def open_one(self, detectid: int, found: np.ndarray) -> None:
         """Show one detection; `found` is what next and previous go through."""
         place = int(np.flatnonzero(found == detectid)[0]) if (found == detectid).any() else 0
         # a page leafs through what lies about the one chosen, where the search found too much for one list
