@@ -163,6 +163,8 @@ def _resident(options: argparse.Namespace, count: int) -> Workers:
         queue=queue.name,
         walltime=options.time or f"{minutes // 60:02d}:{minutes % 60:02d}:00",
         account=options.alloc or site.account,
+        prologue=site.prologue,
+        options=site.resident,
     )
     # a queue may take its time: as long as the user lets this process run
     return Workers(slurm=jobs, memory=1000.0 * options.memory, patience=float("inf"))

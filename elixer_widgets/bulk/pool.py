@@ -131,7 +131,7 @@ def _slurm(workers: Workers, slurm: SlurmWorkers, remark: Callable[[str], None])
         "walltime": slurm.walltime,
         "queue": slurm.queue or None,
         "account": slurm.account or None,
-        "job_script_prologue": [f"export {name}={value}" for name, value in ONE_THREAD.items()],
+        "job_script_prologue": [f"export {name}={value}" for name, value in ONE_THREAD.items()] + list(slurm.prologue),
         "worker_extra_args": ["--no-dashboard"],
         "scheduler_options": {"dashboard_address": None},
     }

@@ -7,7 +7,7 @@ import os
 import socket
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Site:
     seconds: float = 3.0
     overhead: float = 3.0
     prologue: tuple[str, ...] = ()
+    resident: dict[str, Any] = field(default_factory=dict)
     queues: tuple[Queue, ...] = ()
 
     def chosen(self, name: str | None) -> Queue:

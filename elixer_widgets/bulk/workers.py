@@ -19,7 +19,7 @@ ONE_THREAD = {
 class SlurmWorkers:
     """Workers that SLURM starts for a scheduler in this process: `jobs` jobs of `processes` workers each.
 
-    `options` are further arguments of `dask_jobqueue.SLURMCluster`.
+    `prologue`: shell lines before the work; `options`: further arguments of `dask_jobqueue.SLURMCluster`.
     """
 
     jobs: int
@@ -27,6 +27,7 @@ class SlurmWorkers:
     queue: str = ""
     walltime: str = "01:00:00"
     account: str = ""
+    prologue: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
 
