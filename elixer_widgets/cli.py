@@ -18,6 +18,7 @@ from elixer_widgets.cli_run import (
     carry_out,
     merge_command,
     run_command,
+    store_pictures,
     use_imaging_options,
 )
 from elixer_widgets.cli_values import count, say, warn, with_signs
@@ -44,7 +45,13 @@ def _simulate_command(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _database_command(options: argparse.Namespace) -> int:
+    return store_pictures(Path(options.folder).expanduser(), options.into)
+
+
 def _parser() -> argparse.ArgumentParser:
+    from elixer_widgets.widgets.serving import add_serve
+
     parser = argparse.ArgumentParser(
         "elixer-widgets", description="Explore HETDEX emission-line detections.", allow_abbrev=False
     )
@@ -70,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--unique", action="store_true", help="keep the newest row of each detection")
     merge.add_argument("-f", "--force", action="store_true", help="replace a result that exists")
     merge.set_defaults(act=merge_command)
+
+    stored = commands.add_parser(
+        "database", help="put the pictures of a run into the image database", allow_abbrev=False
+    )
+    stored.add_argument("folder", metavar="DIR", help="the folder of a run, with its PNG reports")
+    stored.add_argument("--into", metavar="DIR", help="folder of the database (DIR/image_db)")
+    stored.set_defaults(act=_database_command)
+
+    add_serve(commands)
 
     simulate = commands.add_parser("simulate", help="make a release with known truth", allow_abbrev=False)
     simulate.add_argument("path", metavar="PATH", help="a folder that does not exist yet")

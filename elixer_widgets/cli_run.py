@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from elixer_widgets.detection import Detection, DetectionSource, FiberField, FiberImages, Imaging, Spectrum
     from elixer_widgets.releases import Release
 
-DONE, USAGE = 0, 2
-"""Exit codes: all well; the command cannot be carried out. `bulk.output` has those of a run."""
+DONE, USAGE, INTERRUPTED = 0, 2, 130
+"""Exit codes: all well; the command cannot be carried out; ended by the user. `bulk.output` has those of a run."""
+
+SHOWN = 20  # remarks on the screen
 
 MERGED_NAME = "elixer_merged_cat.h5"
 RECOVERY_LIST = "elixer_recovery_list.dets"
@@ -81,6 +83,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--neighborhood_only", type=radius_or_off, metavar="ARCSEC", help="as --neighborhood, without the reports (off)"
     )
+    output.add_argument(
+        "--database", nargs="?", const="", metavar="DIR",
+        help="put the PNG reports into the image database too (DIR, or image_db in the output folder)",
+    )  # fmt: skip
     output.add_argument("--recover", action="store_true", help="go on with an interrupted run: skip what is finished")
     output.add_argument("--log", choices=LOG_LEVELS, type=str.lower, metavar="LEVEL", help="what goes into elixer.log")
     how = parser.add_argument_group("analysis")
@@ -167,7 +173,8 @@ def output_of(options: argparse.Namespace) -> Output:
         extras.append(Extra("_nei.png", partial(_neighborhood, radius=around)))
     if options.mini and not only:
         extras.append(Extra("_mini.png", _mini))
-    images = () if only else tuple(kind for kind in IMAGES if getattr(options, kind))
+    stored = options.database is not None  # the database holds PNG files
+    images = () if only else tuple(kind for kind in IMAGES if getattr(options, kind) or (kind == "png" and stored))
     folder = Path(options.name).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise DataError(f"--name {options.name}: is a file; give a folder")
@@ -195,7 +202,33 @@ def run_command(options: argparse.Namespace) -> int:
     detectids = selected(options, release)
     if getattr(options, "prep_recover", False):
         return _prepare_recovery(output, detectids)
-    return run_selected(options, release, detectids, output, make=_make(options))
+    code = run_selected(options, release, detectids, output, make=_make(options))
+    if options.database is not None and not options.dispatch:
+        if options.submit and not list(output.folder.glob("*.png")):
+            say(f"when the jobs have ended, give: elixer-widgets database {output.folder}")
+        elif code != INTERRUPTED:
+            store_pictures(output.folder, options.database or None)
+    return code
+
+
+def store_pictures(folder: Path, into: str | None) -> int:
+    """Put the PNG pictures of a run into the image database and tell how many; returns the exit code.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or the database cannot be written.
+    """
+    from elixer_widgets.reports.database import FOLDER, store_reports
+
+    target = Path(into).expanduser() if into else folder / FOLDER
+    found = store_reports(folder, target)
+    say(f"image database {target}: {found.stored} stored, {found.unchanged} there already")
+    for path, reason in list(found.skipped.items())[:SHOWN]:
+        warn(f"  left out: {path}: {reason}")
+    if len(found.skipped) > SHOWN:
+        warn(f"  and {len(found.skipped) - SHOWN} more left out")
+    return DONE
 
 
 def _prepare_recovery(output: Output, detectids: list[int]) -> int:

@@ -270,5 +270,5 @@ def test_simulate_passes_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_the_installed_module_runs() -> None:
     ended = subprocess.run([sys.executable, "-m", "elixer_widgets.cli", "--help"], capture_output=True, text=True)
     assert ended.returncode == 0
-    for command in ("explore", "run", "merge", "simulate"):
+    for command in ("explore", "run", "merge", "database", "serve", "simulate"):
         assert command in ended.stdout

@@ -432,3 +432,27 @@ def test_an_interrupted_run_says_so_and_goes_on(
     monkeypatch.setattr(reports, "write_report", write)
     assert _run(opened, tmp_path, "--recover", dets=dets) == 0
     assert "2 done, 1 skipped" in capsys.readouterr().out
+
+
+def test_pictures_go_into_the_image_database(
+    opened: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    from elixer_widgets import reports
+    from elixer_widgets.reports.database import read_report
+
+    def write(view: Interpretation, path: Path) -> None:
+        if path.suffix == ".png":
+            Image.new("RGB", (3, 2), "red").save(path)
+        else:
+            path.write_text("a report")
+
+    monkeypatch.setattr(reports, "write_report", write)
+    first = opened.ids[0]
+    assert _run(opened, tmp_path, "--database") == 0
+    assert "1 stored, 0 there already" in capsys.readouterr().out
+    assert read_report(tmp_path / "o" / "image_db", first) == (tmp_path / "o" / f"{first}.png").read_bytes()
+    assert cli.main(["database", str(tmp_path / "o"), "--into", str(tmp_path / "all")]) == 0
+    assert read_report(tmp_path / "all", first) == (tmp_path / "o" / f"{first}.png").read_bytes()
+    assert cli.main(["database", str(tmp_path / "gone")]) == 2
