@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RELEASE ?=
 
-.PHONY: help explore env aladin test lint test-core test-browser test-floor browser bench lock clean
+.PHONY: help explore env aladin test lint test-core test-browser test-floor browser slurm bench lock clean
 
 help:
 	@echo "make explore   environment, simulated release, dashboard in the browser (RELEASE=path for your own data)"
@@ -50,7 +50,11 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-core: $(VENV)/.ready
+# SLURM, for the tests of runs on a cluster; they are skipped where it cannot be installed.
+slurm:
+	@sh tools/ensure_slurm.sh
+
+test-core: $(VENV)/.ready slurm
 	$(BIN)/python -m pytest -m "not browser"
 
 test-floor: $(FLOOR)/.ready

@@ -289,13 +289,15 @@ def submit_array(options: argparse.Namespace, detectids: Sequence[int], output: 
     return DONE
 
 
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _tell_plan(options: argparse.Namespace, site: Site, queue: Queue, plan: Plan, count: int) -> None:
     where = site.name + (f", queue {queue.name}" if queue.name else "")
     time = options.time or f"{plan.minutes // 60:02d}:{plan.minutes % 60:02d}:00"
-    say(
-        f"{where}: {count} detections in {plan.dispatches} dispatch folders, {plan.workers} workers each, "
-        f"{plan.jobs} jobs, at most {time}"
-    )
+    said = [_several(count, "detection"), "in", _several(plan.dispatches, "dispatch folder"), "of"]
+    say(f"{where}: {' '.join(said)} {_several(plan.workers, 'worker')}, {_several(plan.jobs, 'job')}, at most {time}")
     if plan.cut and not options.time:
         say("that is the longest this queue gives, and less than expected: give the same command again afterwards")
 

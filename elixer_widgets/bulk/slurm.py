@@ -18,6 +18,7 @@ from elixer_widgets.detection import DataError
 
 RUN_FILE, SCRIPT, MERGE_SCRIPT, JOBS_FILE = "elixer.run", "elixer.slurm", "elixer_merge.slurm", "elixer.jobs"
 FOLDER = "dispatch_{:04d}"
+SHARED_MEMORY = 2000  # MB a core asked for where nodes are shared: a worker, its driver, and room
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ def script(whole: Output, site: Site, queue: Queue, plan: Plan, wishes: Wishes) 
         lines += [f"#SBATCH --nodes={plan.lines}", f"#SBATCH --ntasks={plan.lines}", "#SBATCH --ntasks-per-node=1"]
     else:
         lines += [f"#SBATCH --ntasks={plan.lines}", f"#SBATCH --cpus-per-task={plan.workers}"]
+        lines.append(f"#SBATCH --mem-per-cpu={SHARED_MEMORY}M")
     if wishes.dependency:
         lines.append(f"#SBATCH --dependency={wishes.dependency}")
     number = f"SLURM_ARRAY_TASK_ID * {plan.lines} + ${{SLURM_PROCID:-0}} + 1"

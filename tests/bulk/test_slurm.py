@@ -104,7 +104,7 @@ def test_submit_kill_cancel_recover_merge(slurm: dict[str, str], simulated: Path
 
     submitted = call(*SELIXER, *words)
     assert submitted.returncode == 0, submitted.stderr
-    assert "8 detections in 2 dispatch folders, 1 workers each, 2 jobs" in submitted.stdout
+    assert "8 detections in 2 dispatch folders of 1 worker, 2 jobs" in submitted.stdout
     assert (folder / "dispatch_0001" / "dispatch_0001").read_text().split() == [str(each) for each in chosen[4:]]
     array, _ = (folder / "elixer.jobs").read_text().split()
 
@@ -131,7 +131,7 @@ def test_submit_kill_cancel_recover_merge(slurm: dict[str, str], simulated: Path
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("dispatch_*/example/5*.pdf")}
     has_row = [path for path in kept if int(path.stem) in first]
     again = call(*SELIXER, *words)
-    assert again.returncode == 0 and "in 1 dispatch folders" in again.stdout, again.stderr
+    assert again.returncode == 0 and "in 1 dispatch folder of" in again.stdout, again.stderr
     _until(lambda: not queued())
     assert sorted(rows()) == chosen
     assert sorted(int(path.stem) for path in folder.glob("dispatch_*/example/*.pdf")) == chosen
