@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 RELEASE ?=
+# detections of the long run of many in `make bench`; 2000 take a quarter of an hour
+BULK ?= 96
 
 .PHONY: help explore env aladin test lint test-core test-browser test-floor browser slurm bench lock clean
 
@@ -70,6 +72,7 @@ test-browser: browser aladin
 
 bench: $(VENV)/.ready browser
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_bulk.py --n $(BULK)
 
 # Versions only: no addresses, so that a mirror works as well.
 lock: $(VENV)/.ready

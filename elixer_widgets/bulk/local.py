@@ -150,6 +150,7 @@ def _here(job: Job, pieces: list[list[int]], summary: Summary, each_done: Callab
             report = go_through(job, piece, note)
             known[:] = report.outcomes
             summary.peak = max(summary.peak, report.peak)
+            summary.cpu += report.cpu
         finally:  # also what was done of a piece that the user interrupted
             count(summary, known)
 

@@ -35,6 +35,8 @@ class Summary:
     interrupted: bool = False
     peak: float = 0.0
     """The largest memory of a worker, in MB; 0 if it is not known."""
+    cpu: float = 0.0
+    """Processor time of all workers, in s."""
     restarts: int = 0
     """How often a worker died."""
 

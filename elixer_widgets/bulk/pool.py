@@ -230,6 +230,7 @@ class _Sharing:
         if future.status == "finished":
             report: Report = future.result()
             self.summary.peak = max(self.summary.peak, report.peak)
+            self.summary.cpu += report.cpu
             for outcome in report.outcomes:
                 self.enter(outcome)
             if report.memory > TIRED * self.workers.memory and not self.workers.scheduler:

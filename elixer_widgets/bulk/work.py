@@ -58,9 +58,10 @@ class Outcome:
 
 @dataclass
 class Report:
-    """How it went with a piece of work; `memory` and `peak` of the process, in MB."""
+    """How it went with a piece of work; `memory` and `peak` of the process in MB, `cpu` its processor time in s."""
 
     outcomes: list[Outcome] = field(default_factory=list)
+    cpu: float = 0.0
     memory: float = 0.0
     peak: float = 0.0
 
@@ -145,7 +146,7 @@ def go_through(
     """
     report = Report()
     batch: list[Interpretation] = []
-    written = time.perf_counter()
+    written, cpu = time.perf_counter(), time.process_time()
 
     def put() -> None:
         bad = write_rows(job.output, batch)
@@ -176,4 +177,5 @@ def go_through(
         put()
     gc.collect()  # cutouts and figures refer to one another, and would stay until much has gathered
     report.memory, report.peak = _memory()
+    report.cpu = time.process_time() - cpu
     return report
