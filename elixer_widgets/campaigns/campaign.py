@@ -322,7 +322,7 @@ class Campaign:
         book = self.replay.books.get(self.inspector)
         answered: set[Key] = set() if book is None else book.answered
         for place in (*range(start, len(listed)), *range(min(start, len(listed)))):
-            if tuple(listed[place]) not in answered:
+            if listed[place] not in answered:
                 return place
         return None
 
@@ -335,7 +335,7 @@ class Campaign:
         """How far this inspector is in a queue."""
         listed = self.tasks if tasks is None else tasks
         book = self.replay.books.get(self.inspector)
-        done = 0 if book is None else sum(1 for task in listed if tuple(task) in book.answered)
+        done = 0 if book is None else len(book.answered.intersection(listed))
         spent = [self.seconds_on(*key) for key in self._book_keys(50)]
         typical = median([each for each in spent if each > 0.0] or [float("nan")])
         return Progress(done, len(listed), typical, (len(listed) - done) * typical / 3600.0)
@@ -361,6 +361,11 @@ class Campaign:
                 if line is not None:
                     found.append(from_record(line.record))
         return found
+
+    def answers_about(self, detectid: int) -> list[Answer]:
+        """What everybody says about a detection, for those who settle disagreements."""
+        found = (last_answer(said) for _, _, said in self.replay.about(int(detectid)))
+        return [from_record(line.record) for line in found if line is not None]
 
     def settled(self, detectid: int) -> Answer | None:
         """The last adjudication of a detection that nobody took back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -27,10 +28,17 @@ from elixer_widgets._errors import DataError
 if TYPE_CHECKING:
     import ipywidgets as W
 
+    from elixer_widgets.campaigns import Campaign
     from elixer_widgets.widgets.state import ExplorerState
 
 RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
 """The environment variable that tells the dashboard which release to open."""
+
+CAMPAIGN_VARIABLE = "ELIXER_WIDGETS_CAMPAIGN"
+"""The environment variable that names the folder of a classification campaign, whose queue is then shown."""
+
+INSPECTOR_VARIABLE = "ELIXER_WIDGETS_INSPECTOR"
+"""The environment variable that names who answers."""
 
 SIMULATED = "simulated_release"
 """Folder of a simulated release, looked for from the working directory upwards."""
@@ -66,6 +74,16 @@ def release_path() -> Path:
     return kept_release()
 
 
+def campaign_of(data: str) -> Campaign | None:
+    """The campaign that the environment names, answered by whom it names, else by who is logged in; None for none."""
+    named = os.environ.get(CAMPAIGN_VARIABLE, "").strip()
+    if not named:
+        return None
+    from elixer_widgets.campaigns import Campaign  # most pages collect no answers
+
+    return Campaign(named, None, os.environ.get(INSPECTOR_VARIABLE) or getpass.getuser(), data=data)
+
+
 def follow_query(state: ExplorerState, query: str) -> None:
     """Show what an address asks for: `detectid`, and `z` or `identity`, as `?detectid=2100000001&z=0.417`.
 
@@ -92,7 +110,8 @@ def page() -> W.Widget:
     ahead = os.environ.get("VOILA_PREHEAT") == "True"
     query = "" if ahead else os.environ.get("QUERY_STRING", "")
     try:
-        explorer = Explorer(open_release(release_path()), detectid=detectid_of(query))
+        release = open_release(release_path())
+        explorer = Explorer(release, campaign=campaign_of(release.name), detectid=detectid_of(query))
     except DataError as error:
         return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
     if ahead:

@@ -71,8 +71,9 @@ class Explorer(W.VBox):
         From `open_release`.
     detectids : iterable of int, optional
         The detections to show, in this order; all of the release if None.
-    campaign : optional
-        Reserved for collecting answers; has no effect yet.
+    campaign : Campaign, optional
+        From `elixer_widgets.campaigns`, with an inspector: its queue is shown instead of `detectids`, and answers are
+        collected.
     detectid : int or str, optional
         The detection to show first.
 
@@ -96,14 +97,22 @@ class Explorer(W.VBox):
         *,
         detectid: int | str | None = None,
     ) -> None:
-        self.state = ExplorerState(release, detectids, prepares=False)
         self.campaign = campaign
+        self.desk: Any = None
+        if campaign is None:
+            self.state = ExplorerState(release, detectids, prepares=False)
+        else:
+            from elixer_widgets.widgets.answers_desk import Desk  # most pages collect no answers
+
+            self.state = ExplorerState(release, campaign.definition.detectids, prepares=False)
+            self.desk = Desk(self.state, campaign)
         # shown before the panels are made, so that each draws once and not first an empty page
         if detectid is not None:
             self.state.jump(detectid)
         self.state.start()
         # before the panels, which may not take these keys
         register_page(self.state)
+        asked = self._answers()
         self.frame = PageFrame()
         self.frame.on_msg(self._key)
         state = self.state
@@ -130,8 +139,10 @@ class Explorer(W.VBox):
             top, self.verdict, self.fibers, self.line_fit, side, self.spectrum, self.rivals, self.images,
             self.matches, self.status,
         )  # fmt: skip
-        super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), self.help])
+        super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), *asked, self.help])
         self.add_class("ew-page")
+        if asked:
+            self.add_class("ew-campaign")
         # all but the frame, whose message carries what the others changed
         parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
         state.drawing = Bundle(parts, self.frame.send).together
@@ -139,6 +150,16 @@ class Explorer(W.VBox):
         state.observe(self._address, list(FOLLOWED))
         self._address()
         state.prepare()
+
+    def _answers(self) -> list[W.Widget]:
+        """What a campaign adds to the page."""
+        if self.desk is None:
+            return []
+        from elixer_widgets.widgets.answers import AnswersPanel
+        from elixer_widgets.widgets.answers_desk import register
+
+        register(self.state, self.desk)
+        return [AnswersPanel(self.state, self.desk)]
 
     def _address(self, _change: Any = None) -> None:
         detection = self.state.detection

@@ -1,0 +1,349 @@
+"""What a person answers in a campaign, from the page's state: the one thing that the panels of answers observe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import isfinite
+from typing import Any
+
+from traitlets import Bool, HasTraits, Int, Unicode
+
+from elixer_widgets.analysis import match_id
+from elixer_widgets.campaigns import Answer, Campaign, automatic_answer
+from elixer_widgets.campaigns.campaign import IDLE
+from elixer_widgets.campaigns.choices import CANNOT_TELL, LABELS, QUALITIES, VERDICTS, group
+from elixer_widgets.campaigns.queue import Task
+from elixer_widgets.campaigns.together import disagreements
+from elixer_widgets.detection import NAN, DataError
+from elixer_widgets.widgets.state import Choices, ExplorerState
+
+VERDICT_KEYS = {
+    1: "e", 2: "b", 3: "c", 4: "l", 10: "n", 11: "a", 12: "i", 13: "s", 14: "k", 15: "r", 16: "t", 17: "p", 18: "h",
+    19: "f", CANNOT_TELL: "x",
+}  # fmt: skip
+"""What follows `d` for each verdict."""
+
+GRADED = {1: "e", 3: "i"}
+"""Verdicts with a key of their own, which the quality follows."""
+
+LABEL_KEYS = dict(zip(LABELS, ("a", "g", "b", "l", "m", "p", "t", "s", "w"), strict=True))
+"""What follows `h` for each kind of object."""
+
+GROUP = "Answers"
+COLORS = (2, 3, 4)
+"""`choices.COUNTERPARTS` of the first three catalogue matches."""
+
+
+class Desk(HasTraits):
+    """Answers of one inspector about what the page shows.
+
+    Parameters
+    ----------
+    state : ExplorerState
+        Its list becomes the inspector's queue.
+    campaign : Campaign
+        With an inspector.
+
+    Attributes
+    ----------
+    tasks : tuple of Task
+        The queue as it is shown: the campaign's, or a part of it in another order.
+    changed : int
+        Counts what happened; panels observe it.
+    advance : bool
+        Whether an answer that is complete turns to the next unanswered detection.
+    settling : bool
+        Whether what is said settles disagreements, rather than being an answer of one's own.
+    said : str
+        What was saved last, or why it was not.
+    """
+
+    changed = Int(0)
+    advance = Bool(True)
+    settling = Bool(False)
+    said = Unicode("")
+
+    def __init__(self, state: ExplorerState, campaign: Campaign) -> None:
+        super().__init__()
+        self.state = state
+        self.campaign = campaign
+        self.tasks: tuple[Task, ...] = ()
+        self._list: tuple[int, ...] = ()
+        self._clock = time.monotonic()
+        if campaign.duplicates:
+            twice = ", ".join(map(str, list(campaign.duplicates)[:3]))
+            self.said = (
+                f"the list held {len(campaign.duplicates)} detections more than once ({twice}); each is shown once"
+            )
+        self.take_queue(campaign.tasks)
+        state.observe(self._turned, "position")
+        state.observe(self._chosen, "decided")
+
+    # ------------------------------------------------------------------------------------------------- the queue
+
+    def take_queue(self, tasks: Sequence[Task], place: int | None = None) -> None:
+        """Show another queue, at a place (by default the first unanswered one)."""
+        if not tasks:
+            raise DataError("nothing is left in this queue; choose another")
+        self.tasks = tuple(tasks)
+        self._list = tuple(task.detectid for task in tasks)
+        at = place if place is not None else self.campaign.first_unanswered(self.tasks) or 0
+        self.state.show(self._list, self._list[at])
+        # the same detection may stand in the list before, where it was asked for the first time
+        self.state.position = at
+        self._restart()
+        self.changed += 1
+
+    @property
+    def task(self) -> Task:
+        """What is asked now."""
+        state = self.state
+        if state.detectids == self._list and 0 <= state.position < len(self.tasks):
+            return self.tasks[state.position]
+        return Task(int(state.detectids[state.position]))
+
+    @property
+    def current(self) -> Answer | None:
+        """What this inspector says about what is shown; the adjudication where disagreements are settled."""
+        if self.settling:
+            return self.campaign.settled(self.task.detectid)
+        return self.campaign.current(*self.task)
+
+    def next_unanswered(self) -> None:
+        """Turn to the next detection without an answer, from the beginning again after the last."""
+        if self.settling:
+            place = self.state.position + 1
+            if place < len(self.tasks):
+                self.state.position = place
+            return
+        if self.state.detectids != self._list:
+            self.take_queue(self.tasks)
+            return
+        found = self.campaign.first_unanswered(self.tasks, self.state.position + 1)
+        if found is None:
+            self.tell("everything in this queue is answered")
+        else:
+            self.state.position = found
+
+    def go(self, task: Task) -> None:
+        """Show an entry of the queue, or a detection of another."""
+        if self.state.detectids == self._list and task in self.tasks:
+            self.state.position = self.tasks.index(task)
+        elif task.detectid in self.state.detectids:
+            self.state.jump(task.detectid)
+        else:
+            self.take_queue(self.campaign.tasks, self.campaign.tasks.index(task))
+
+    # ------------------------------------------------------------------------------------------------ answering
+
+    def verdict(self, code: int, quality: int | None = None) -> None:
+        """Say what it is, and how sure that is; what is nothing has quality 0, and turns the page."""
+        fields: dict[str, Any] = {"verdict": code}
+        if quality is not None:
+            fields["quality"] = quality
+        elif group(code) in ("noise", "artifact"):
+            fields["quality"] = 0
+        fields |= self._identity(code)
+        self._save(fields, complete=quality is not None or group(code) in ("noise", "artifact", ""))
+
+    def quality(self, quality: int) -> None:
+        """Say how sure it is."""
+        current = self.current
+        self._save({"quality": quality}, complete=current is not None and current.is_answered)
+
+    def label(self, label: str) -> None:
+        """Say what kind of object it is; once more takes it back."""
+        current = self.current
+        self._save({"label": "" if current is not None and current.label == label else label})
+
+    def comment(self, text: str, task: Task) -> None:
+        """Remark on the detection that was shown while it was written."""
+        if self.settling:
+            self._save({"comment": text})
+        else:
+            self._write(task, {"comment": text})
+
+    def column(self, name: str, value: Any) -> None:
+        """Fill one of the campaign's own columns."""
+        self._save({"extra": {name: value}})
+
+    def take_back(self) -> None:
+        """Take back the last thing said, and show what it was about."""
+        recent = self.campaign.recent(1)
+        if not recent:
+            self.tell("there is nothing to take back")
+            return
+        task = Task(recent[0].detectid, recent[0].occasion)
+        self.take_back_one(task)
+        self.go(task)
+
+    def take_back_one(self, task: Task) -> None:
+        """Take back the last thing said about a detection."""
+        self._guarded(partial(self.campaign.undo, *task), f"took back {task.detectid}")
+
+    def _identity(self, code: int) -> dict[str, Any]:
+        """Identity and redshift that go with a verdict: a person's; else those said before; else the automatic ones."""
+        interpretation, choices, current = self.state.interpretation, self.state.choices, self.current
+        if code not in (1, 2):
+            return {"identity": "", "redshift": NAN, "redshift_err": NAN} if choices.automatic_line else {}
+        before = current is not None and group(current.verdict) == "real" and choices.automatic_line
+        if interpretation is None or before:
+            return {}
+        return {
+            "identity": interpretation.identity,
+            "redshift": float(interpretation.redshift),
+            "redshift_err": float(interpretation.redshift_err) if choices.automatic_line else NAN,
+        }
+
+    def _chosen(self, _change: Any) -> None:
+        """Keep what a person set on the page beside the answer: every field saves itself when it is changed."""
+        choices = self.state.choices
+        if self.settling:
+            return
+        current = self.current
+        if choices == Choices() and current is None:
+            return
+        aperture = choices.aperture
+        fields: dict[str, Any] = {
+            "counterpart": choices.counterpart or "",
+            "counterpart_code": self._counterpart_code(choices.counterpart),
+            "aperture": None if aperture is None else (aperture.radius, aperture.ra, aperture.dec),
+        }
+        interpretation = self.state.interpretation
+        if not choices.automatic_line and interpretation is not None:
+            fields |= {
+                "identity": interpretation.identity,
+                "redshift": float(interpretation.redshift),
+                "redshift_err": NAN,
+            }
+        self._write(self.task, fields)
+
+    def _counterpart_code(self, counterpart: str | None) -> int | None:
+        if counterpart is None:
+            return None
+        if counterpart == "none":
+            return 0
+        measurements = self.state.measurements
+        names = [] if measurements is None else [match_id(each) for each in measurements.matches]
+        place = names.index(counterpart) if counterpart in names else len(COLORS)
+        return COLORS[place] if place < len(COLORS) else 99
+
+    def _save(self, fields: dict[str, Any], complete: bool = False) -> None:
+        if self.settling:
+            self._settle(fields, complete)
+        elif self._write(self.task, fields) and complete and self.advance:
+            self.next_unanswered()
+
+    def _settle(self, fields: dict[str, Any], complete: bool) -> None:
+        task, before = self.task, self.campaign.settled(self.task.detectid)
+        content = {} if before is None else before.content
+        done = self._guarded(
+            lambda: self.campaign.adjudicate(task.detectid, **{**content, **fields}), f"settled {task.detectid}"
+        )
+        if done and complete and self.advance:
+            self.next_unanswered()
+
+    def _write(self, task: Task, fields: dict[str, Any]) -> bool:
+        shown = task == self.task
+        interpretation = self.state.interpretation if shown else None
+        automatic = automatic_answer(interpretation) if interpretation is not None else {}
+        seconds = self._seconds() if shown else 0.0
+        return self._guarded(
+            lambda: self.campaign.answer(*task, seconds=seconds, automatic=automatic, **fields),
+            f"saved {task.detectid}",
+        )
+
+    def _guarded(self, action: Callable[[], object], done: str) -> bool:
+        """Whether an action was carried out; what went wrong is said where nobody overlooks it."""
+        try:
+            action()
+        except DataError as error:
+            self.state.message = str(error)
+            self.tell("NOT SAVED")
+            return False
+        self.tell(done)
+        return True
+
+    def tell(self, words: str) -> None:
+        """Say something beside the answers."""
+        self.said = words
+        self.changed += 1
+
+    # ----------------------------------------------------------------------------------------------- time, queues
+
+    def _seconds(self) -> float:
+        now = time.monotonic()
+        spent, self._clock = min(now - self._clock, IDLE), now
+        return spent
+
+    def _restart(self) -> None:
+        self._clock = time.monotonic()
+
+    def _turned(self, _change: Any) -> None:
+        self._restart()
+
+    def settle_disagreements(self) -> None:
+        """Go through what the inspectors differ about, or back to one's own queue."""
+        if self.settling:
+            self.settling = False
+            self.take_queue(self.campaign.tasks)
+            return
+        allowed = self.campaign.definition.adjudicators
+        if allowed and self.campaign.inspector not in allowed:
+            self.tell(f"disagreements are settled by {', '.join(allowed)}")
+            return
+        self.campaign.replay.refresh()
+        found = disagreements(self.campaign)
+        if not found:
+            self.tell("nobody disagrees")
+            return
+        self.settling = True
+        self.take_queue([Task(each.detectid) for each in found], 0)
+
+
+def register(state: ExplorerState, desk: Desk) -> None:
+    """Offer all answers by key."""
+
+    def offer(name: str, key: str, help: str, do: Callable[[], object]) -> None:
+        state.register(name, key=key, help=help, do=do, group=GROUP)
+
+    for code, choice in VERDICTS.items():
+        more = " d>d" if code == 10 else ""
+        offer(
+            f"answer {choice.name}",
+            f"d>{VERDICT_KEYS[code]}{more}",
+            f"It is: {choice.name}",
+            partial(desk.verdict, code),
+        )
+    for code, key in GRADED.items():
+        for quality in sorted(QUALITIES):
+            name = f"{VERDICTS[code].name}, quality {quality}"
+            offer(name, f"{key}>{quality}", f"It is: {name}", partial(desk.verdict, code, quality))
+    for quality in sorted(QUALITIES):
+        offer(
+            f"quality {quality}",
+            f"Q>{quality}",
+            f"Quality {quality}: {QUALITIES[quality].name}",
+            partial(desk.quality, quality),
+        )
+    for label, key in LABEL_KEYS.items():
+        offer(f"label {label}", f"h>{key}", f"Its kind is {label}, or not", partial(desk.label, label))
+    offer("take back answer", "Backspace", "Take back the last answer, and show its detection", desk.take_back)
+    offer("next unanswered", "N", "Turn to the next detection without an answer", desk.next_unanswered)
+    offer("advance", "A", "Turn the page by itself after a complete answer, or not", partial(_toggle, desk))
+    offer("settle", "D", "Settle disagreements, or end it", desk.settle_disagreements)
+
+
+def _toggle(desk: Desk) -> None:
+    desk.advance = not desk.advance
+    desk.tell("pages turn by themselves" if desk.advance else "pages turn by key only")
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A redshift for people; nothing for none."""
+    return f"{value:.{digits}f}" if isfinite(value) else ""
+
+
+__all__ = ["GRADED", "LABEL_KEYS", "VERDICT_KEYS", "Desk", "number", "register"]
