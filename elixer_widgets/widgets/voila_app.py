@@ -18,7 +18,7 @@ from tornado.web import RequestHandler
 from traitlets import Bool, Int, Unicode
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
-from voila.static_file_handler import AllowListFileHandler
+from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 PARTS = frozenset(
@@ -123,6 +123,17 @@ class Closing(VoilaShutdownKernelHandler):
         await super().post(kernel_id)
 
 
+class Templates(TemplateStaticFileHandler):
+    """The parts of Voila's own page; a path that leads anywhere else leads nowhere."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        parts = path.split("/")
+        if ".." in parts or len(parts) < 3 or parts[1] != "static":
+            self.send_error(404)
+            return
+        await super().get(path, include_body)
+
+
 class Health(RequestHandler):
     """Whether the server answers and how full it is."""
 
@@ -166,7 +177,11 @@ class Published(Voila):
         return settings
 
     def init_handlers(self) -> list:
-        replaced = {TornadoVoilaHandler: Page, VoilaShutdownKernelHandler: Closing}
+        replaced = {
+            TornadoVoilaHandler: Page,
+            VoilaShutdownKernelHandler: Closing,
+            TemplateStaticFileHandler: Templates,
+        }
         handlers: list[tuple] = [(f"{self.server_url.rstrip('/')}/healthz", Health, {"app": self})]
         for path, handler, *rest in super().init_handlers():
             if issubclass(handler, AllowListFileHandler):
