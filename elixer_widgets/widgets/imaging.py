@@ -267,23 +267,33 @@ class ImagingPanel(Panel):
         dragged = content.get("drag")
         if isinstance(dragged, dict):
             final = bool(dragged.get("final"))
+            told: dict[str, str] = {}
             try:
-                self._drag(str(dragged["key"]), self._aperture(dragged["x"], dragged["y"], dragged["r"]), final)
+                told = self._drag(str(dragged["key"]), self._aperture(dragged["x"], dragged["y"], dragged["r"]), final)
             finally:
                 # the browser waits for this word before it sends the next step
-                widget.send({"dragged": "final" if final else "step"})
+                widget.send({"dragged": "final" if final else "step", **told})
+        if "let go" in content:  # without a choice: what stands here is of an aperture that is no more
+            self._draw()
 
-    def _drag(self, key: str, aperture: Aperture, final: bool) -> None:
-        """One step of an aperture on the move: only the image under the pointer is measured until it is let go."""
+    def _drag(self, key: str, aperture: Aperture, final: bool) -> dict[str, str]:
+        """One step of an aperture on the move: until it is let go, only the image under the pointer is measured, and
+        only the numbers beside it are written anew.
+
+        Returns
+        -------
+        dict
+            For the browser: the image, and the words under it.
+        """
         state, measurements = self.state, self.state.measurements
         if measurements is None:
-            return
+            return {}
         if final:
             state.choose(aperture=aperture)
-            return
+            return {}
         touched = next((n for n in self._shown if tiles.image_key(measurements.cutouts[n]) == key), None)
         if touched is None:
-            return
+            return {}
         choices = state.choices
         try:
             tried = with_aperture(measurements, aperture, (touched,))
@@ -293,9 +303,13 @@ class ImagingPanel(Panel):
             )  # fmt: skip
         except DataError as error:
             state.message = str(error)
-            return
-        with state.drawing():
-            state.interpretation = found
+            return {}
+        growth = found.measurements.growths[touched]
+        if key == self.tiles.selected:
+            with state.drawing():
+                self.readout.markup = readout(growth, found)
+                self.tiles.beside = growth_curve(growth)
+        return {"key": key, "caption": caption(measurements.cutouts[touched], growth)}
 
     # --------------------------------------------------------------------------------------- what it looks like
 

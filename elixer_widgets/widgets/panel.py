@@ -36,7 +36,7 @@ class Panel(W.VBox):
         self.add_class(f"ew-{area}")
 
     def watch(self, draw: Callable[[], None], *names: str, clear: Callable[[], None] | None = None) -> None:
-        """Call `draw` now and whenever one of these traits of the state changes; a failure stays in this panel.
+        """Call `draw` now, and whenever one of these traits of the state changes; a failure stays in this panel.
 
         After a failure `clear` is called, so that nothing of another detection stays to be taken for this one's.
         """
@@ -61,7 +61,8 @@ class Panel(W.VBox):
             if not self.state.defer(safely):
                 safely()
 
-        self.state.observe(changed, list(names))
+        if names:  # no name would be any name
+            self.state.observe(changed, list(names))
         safely()
 
     def _attempt(self, clear: Callable[[], None]) -> None:

@@ -242,14 +242,26 @@ def test_a_step_of_a_drag_measures_only_the_image_under_the_pointer(real, monkey
 
     one = _remeasured.measure_aperture
     monkeypatch.setattr(_remeasured, "measure_aperture", lambda *a, **k: counted.append(a[0].band) or one(*a, **k))
-    before = real.state.measurements
-    shown = real.state.interpretation.measurements.growths
-    assert drag(real, r=2.0) == [{"dragged": "step"}]
+    before, shown = real.state.measurements, real.state.interpretation
+    (answer,) = drag(real, r=2.0)
     assert counted == ["g"]
-    now = real.state.interpretation.measurements.growths
-    assert now[0].radius == 2.0 and now[0].aperture_mag != shown[0].aperture_mag and now[1] is shown[1]
-    assert real.state.measurements is before and real.state.choices.aperture is None and not real.state.can_undo
-    assert "radius 2.00″" in real.images.readout.markup and scene(real)["tiles"][0]["aperture"]["r"] == 2.0
+    assert answer["dragged"] == "step" and answer["key"] == "g TEST" and "in 2.0″" in answer["caption"]
+    assert "radius 2.00″" in real.images.readout.markup
+    # what measuring with it in that image alone would mean
+    tried = interpret(with_aperture(before, Aperture(2.0), (0,)))
+    assert real.images.readout.markup == imaging.readout(tried.measurements.growths[0], tried)
+    assert tried.measurements.growths[0].aperture_mag != before.growths[0].aperture_mag
+    # all else stays until it is let go
+    assert real.state.measurements is before and real.state.interpretation is shown
+    assert real.state.choices.aperture is None and not real.state.can_undo
+
+
+def test_a_drag_that_is_given_up_leaves_the_numbers_as_they_were(real):
+    before = real.images.readout.markup
+    drag(real, r=2.0)
+    assert real.images.readout.markup != before
+    real.images.tiles._handle_custom_msg({"let go": True}, [])
+    assert real.images.readout.markup == before
 
 
 def test_a_drag_ends_as_one_choice_that_undo_takes_back(faked, explorer):

@@ -210,6 +210,8 @@ function render({ model, el }) {
   const answered = (message) => {
     if (!message || !("dragged" in message)) return;
     waiting = false;
+    const told = drag && tiles.get(message.key);
+    if (told) told.text.innerHTML = told.words = message.caption;
     if (message.dragged === "final" && drag?.final) {
       drag = null;
       draw();
@@ -243,6 +245,7 @@ function render({ model, el }) {
       // a click moves nothing; and only what moves takes the pointer, so that a click still finds what lies there
       if (Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) < 2) return;
       drag.svg.setPointerCapture(event.pointerId);
+      set("selected", drag.key); // the numbers beside are those of the image under the hand
     }
     const [x, y] = place(event, drag.svg);
     const { least, most, reach } = model.get("scene").limits;
@@ -263,6 +266,7 @@ function render({ model, el }) {
   const end = (event) => {
     if (!drag || drag.final) return;
     if (!drag.moved || event.type === "pointercancel") {
+      if (drag.moved) model.send({ "let go": true });
       drag = pending = null;
       if (event.type === "pointercancel") draw();
       return;
