@@ -17,9 +17,10 @@
     if (!node.textContent.trim() || element.closest("style, script, title, select, option") || !shown(element)) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
-    const box = range.getBoundingClientRect();
-    if (box.width < 1 || box.height < 1) continue;
-    texts.push({ element, box, words: node.textContent.trim().slice(0, 50) });
+    // a line of the text at a time
+    for (const box of range.getClientRects()) {
+      if (box.width >= 1 && box.height >= 1) texts.push({ element, box, words: node.textContent.trim().slice(0, 50) });
+    }
   }
   // the part of a box that its ancestors show
   const visible = (element, box) => {
@@ -42,7 +43,8 @@
     text.part = part;
     const cut = Math.max(part.left - box.left, box.right - part.right);
     const low = Math.max(part.top - box.top, box.bottom - part.bottom);
-    // what lies beyond the edge wholly is met by the scroll test; line boxes are higher than their letters
+    // labels of an axis that is not shown lie wholly beyond the edge; line boxes are higher than their letters
+    if (text.element instanceof SVGElement && (part.right <= part.left || part.bottom <= part.top)) continue;
     if (cut > SLACK || low > Math.max(SLACK, 0.22 * box.height)) {
       found.push(`cut off in ${name(text.element)}: "${text.words}" (${cut.toFixed(0)}, ${low.toFixed(0)} px)`);
     }
@@ -53,7 +55,7 @@
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
       const least = Math.min(a.bottom - a.top, b.bottom - b.top);
-      if (wide > SLACK && high > 0.3 * least && least > 0) {
+      if (texts[i].element !== texts[k].element && wide > SLACK && high > 0.3 * least && least > 0) {
         found.push(`overlap in ${name(texts[i].element)}: "${texts[i].words}" and "${texts[k].words}" (${wide.toFixed(0)} px)`);
       }
     }

@@ -32,6 +32,9 @@ _STATIC = Path(__file__).parent / "static"
 VIEWS = {"images": "images", "flux": "line flux", "sky": "sky"}
 """What the panel shows, by name, with the words on its tabs."""
 
+FEW = 2
+"""Images beside which there is room for the maps of the flux."""
+
 LEGEND = "north up, east left; circles are fibers, orange the aperture and its sky annulus, squares catalogue objects"
 
 
@@ -82,6 +85,12 @@ def pictured(measurements: Measurements, look: Look) -> Pictured:
     return Pictured(painted, notes, Sky(*center))
 
 
+def has_room(measurements: Measurements) -> bool:
+    """Whether there are so few images that the maps of the flux, where there are any, fit beside them."""
+    maps = (measurements.line_map, measurements.white_map)
+    return len(tiles.choose_cutouts(measurements.cutouts)) <= FEW and not all(each.reason for each in maps)
+
+
 def caption(cutout: Cutout, growth: Growth | None) -> str:
     """Under an image: band, survey, and the magnitude in the aperture or its limit."""
     first = f"<b>{escape(cutout.band)}</b> {escape(cutout.survey)}"
@@ -122,6 +131,7 @@ class ImagingPanel(Panel):
     def __init__(self, state: ExplorerState) -> None:
         self._writing = False
         self._shown: list[int] = []
+        self._fluxed: Measurements | None = None
         self.view = "images"
         self.title = Markup()
         self.tabs = Markup()
@@ -138,6 +148,7 @@ class ImagingPanel(Panel):
         super().__init__(state, "imaging", (head, self.readout, self.tiles, self.fluxes, self.sky, self.empty))
         self._listen()
         state.ahead.offer("images", pictured)
+        state.ahead.offer("fluxes", lambda measured, _look: flux_scene(measured) if has_room(measured) else None)
         self.watch(self._draw, "measurements", "interpretation", "stretch", "field", "band", clear=self._clear)
         self.watch(self._follow, "hover_fiber", "selected_match", "blink")
         self._offer()
@@ -326,6 +337,7 @@ class ImagingPanel(Panel):
     def _clear(self) -> None:
         for view in (self.tiles, self.fluxes):
             view.scene = {}
+        self._fluxed = None
         self.readout.markup = ""
 
     def _measured(self) -> Measurements | None:
@@ -338,21 +350,22 @@ class ImagingPanel(Panel):
     def _draw(self) -> None:
         measured, shown = self.state.measurements, self._measured()
         there = measured is not None and bool(measured.cutouts)
-        self._place(there or self.view != "images")
+        beside = self.view == "images" and measured is not None and has_room(measured)
+        self._place(there or self.view != "images", beside)
         self._tabs()
         if measured is None or shown is None or not there:
             self._empty(measured)
         else:
             self._images(measured, shown)
-        if self.view == "flux" and measured is not None:
+        if (beside or self.view == "flux") and measured is not None:
             self._fluxes(measured)
         self.sky.visible = self.view == "sky"
 
-    def _place(self, there: bool) -> None:
-        """Which of the views is on the page."""
+    def _place(self, there: bool, beside: bool) -> None:
+        """Which of the views is on the page, and whether the maps of the flux stand beside the images."""
         wanted = {
             self.tiles: there and self.view == "images",
-            self.fluxes: self.view == "flux",
+            self.fluxes: self.view == "flux" or beside,
             self.sky: self.view == "sky",
             self.empty: not there,
             self.readout: self.view == "images",
@@ -362,6 +375,8 @@ class ImagingPanel(Panel):
             display = None if visible else "none"
             if widget.layout.display != display:
                 widget.layout.display = display
+        if beside != ("ew-few" in self._dom_classes):
+            (self.add_class if beside else self.remove_class)("ew-few")
 
     def _tabs(self) -> None:
         self.tabs.markup = '<div class="ew-tabs" role="tablist">' + "".join(
@@ -423,7 +438,12 @@ class ImagingPanel(Panel):
         self._show_tools(chosen, shown, sky)
 
     def _fluxes(self, measured: Measurements) -> None:
-        painted, scene = flux_scene(measured)
+        if self._fluxed is measured:
+            return
+        # what is drawn ahead knows of no fiber that was switched off
+        ahead = None if measured.excluded_fibers else self.state.ahead.get("fluxes", measured)
+        painted, scene = ahead or flux_scene(measured)
+        self._fluxed = measured
         with self.fluxes.hold_sync():
             self.fluxes.pictures = painted
             self.fluxes.scene = scene

@@ -157,9 +157,7 @@ class Matches(Panel):
     """The match table, with the redshifts of the objects below it."""
 
     def __init__(self, state: ExplorerState) -> None:
-        title = Markup(
-            markup="<h3>Catalogue matches <small>within 3″, best first · ◉ taken for the source</small></h3>"
-        )
+        title = Markup(markup="<h3>Catalogue matches <small>within 3″, best first · ◉ the source</small></h3>")
         self.table = Markup().add_class("ew-fill").add_class("ew-scroll")
         self.table.on_pick(self._picked)
         super().__init__(state, "matches", (title, self.table))

@@ -20,6 +20,9 @@ SIGNS = {"found": "●", "missing": "○", "not seen": "·", "out of range": "�
 """A sign a status, so that no colour is needed to read it."""
 
 
+ALONE = "the probability above takes what you set for true with great weight; this one is that of the data alone"
+
+
 def companion_tip(companion: Companion) -> str:
     """One companion in words: its flux, or its limit written as one."""
     if companion.status == "out of range" or not companion.in_range:
@@ -41,43 +44,54 @@ def _short(companion: Companion) -> str:
 
 
 def _companions(companions: tuple[Companion, ...]) -> str:
-    """Two short lines: what decides with its numbers, found lines first; the rest by count."""
+    """Up to three short lines: what decides with its numbers, found lines first; the rest by count."""
     if not companions:
         return "<span>no companion lines</span>"
     decide = [each for status in ("found", "missing") for each in companions if each.status == status]
-    counts = [f"+{len(decide) - 2} more"] if len(decide) > 2 else []
-    for status, word in (("not seen", "not seen"), ("out of range", "outside")):
+    counts = [f"+{len(decide) - 2}"] if len(decide) > 2 else []
+    for status, word in (("not seen", "unseen"), ("out of range", "outside")):
         count = sum(each.status == status for each in companions)
         if count:
             counts.append(f"{SIGNS[status]} {count} {word}")
-    lines = [*(_short(each) for each in decide[:2]), "  ".join(counts)]
+    lines = [*(_short(each) for each in decide[:2]), " ".join(counts)]
     return "".join(f"<span>{escape(line)}</span>" for line in lines if line)
 
 
-def card(rival: Rival, adopted: bool) -> str:
-    """One identity as a button."""
+def _alone(interpretation: Interpretation, identity: str) -> str:
+    """What the data alone give an identity, where a person's answer is part of what is shown; else nothing."""
+    if interpretation.chosen_by != "person":
+        return ""
+    return f"data {words.percent(interpretation.data_posterior.get(identity, float('nan')))}"
+
+
+def card(rival: Rival, adopted: bool, alone: str = "") -> str:
+    """One identity as a button; `alone` says what the data alone give it."""
     label = LABELS.get(rival.identity, rival.identity)
     width = words.number(rival.rest_equivalent_width, 0)
     tip = "\n".join(companion_tip(companion) for companion in rival.companions) or "no companion lines in its list"
     share = 100.0 * rival.probability if isfinite(rival.probability) else 0.0
+    more = f'<b title="{ALONE}">{alone}</b>' if alone else f'<span class="ew-more">EW {width} Å</span>'
     return (
         f'<button class="ew-card" data-key="{escape(rival.identity)}" aria-pressed="{str(adopted).lower()}" '
         f'title="{escape(tip)}"><span class="ew-card-top"><b>{escape(label)}</b>'
         f"<b>{words.percent(rival.probability)}</b></span>"
         f'<span class="ew-card-share"><i style="width:{share:.1f}%"></i></span>'
-        f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} '
-        f'<span class="ew-more">· EW {width} Å</span></span>'
+        f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} · {more}</span>'
         f'<span class="ew-card-lines">{_companions(rival.companions)}</span></button>'
     )
 
 
 def draw(interpretation: Interpretation) -> str:
     """All identities as HTML: emission lines by probability, then what is no line at all."""
-    cards = "".join(card(rival, rival.identity == interpretation.identity) for rival in interpretation.rivals)
+    cards = "".join(
+        card(rival, rival.identity == interpretation.identity, _alone(interpretation, rival.identity))
+        for rival in interpretation.rivals
+    )
     if not cards:
         cards = '<div class="ew-none ew-card">no line, so no identities to compare</div>'
     none = "".join(
-        f'<button class="ew-nocard" data-key="{name}" aria-pressed="{str(name == interpretation.identity).lower()}">'
+        f'<button class="ew-nocard" data-key="{name}" aria-pressed="{str(name == interpretation.identity).lower()}" '
+        f'title="{escape(_alone(interpretation, name))}">'
         f"<span>{LABELS[name]}</span><b>{words.percent(interpretation.posterior.get(name, float('nan')))}</b></button>"
         for name in NOT_LINES
     )

@@ -75,7 +75,7 @@ def _amount(companion: Companion) -> str:
     """A companion's flux, or its 3σ limit, in 1e-17 erg/s/cm²."""
     if companion.status == "found":
         return words.with_error(1e17 * companion.flux, 1e17 * companion.flux_err, 1)
-    return f"&lt; {words.number(1e17 * companion.limit, 1)} (3σ)" if isfinite(companion.limit) else "not measured"
+    return f"&lt; {words.number(1e17 * companion.limit, 1)}" if isfinite(companion.limit) else "not measured"
 
 
 def expected_markup(interpretation: Interpretation | None, shown: tuple[float, float]) -> str:
@@ -112,9 +112,11 @@ def expected_markup(interpretation: Interpretation | None, shown: tuple[float, f
             f'<button class="ew-chip" data-key="{line.wavelength:.3f}" data-status="{status}" '
             f'aria-pressed="{str(on).lower()}" title="{escape(tip)}">{escape(line.label)} <b>{amount}</b></button>'
         )
-    rest = f"{len(outside)} outside" if chips else "all outside the spectrum"
-    tail = f'<span class="ew-chip-out" title="{escape(chr(10).join(outside))}">{rest}</span>' if outside else ""
-    return f'<div class="ew-expected-line"><div class="ew-chips">{"".join(chips)}</div>{tail}</div>'
+    limits = "limits 3σ" if any("&lt;" in chip for chip in chips) else ""
+    rest = (f"{len(outside)} outside" if chips else "all outside the spectrum") if outside else ""
+    said = " · ".join(each for each in (limits, rest) if each)
+    tail = f'<span class="ew-chip-out" title="{escape(chr(10).join(outside))}">{said}</span>' if said else ""
+    return f'<div class="ew-chips">{"".join(chips)}{tail}</div>'
 
 
 class SpectrumPanel(Panel):
@@ -139,7 +141,7 @@ class SpectrumPanel(Panel):
         self.expected = Markup().add_class("ew-expected")
         self._listen(state)
         head = W.HBox([self.title, self.smoothing, self.slider, self.unzoom]).add_class("ew-head")
-        line = W.HBox([self.back, self.forth, self.expected]).add_class("ew-head")
+        line = W.HBox([self.back, self.forth, self.expected]).add_class("ew-head").add_class("ew-expected-row")
         super().__init__(state, "spectrum", (head, line, plot))
         self.watch(self._turn, "detection")
         self.watch(self._draw_spectrum, "detection", "measurements", "smoothing", clear=self._clear)

@@ -395,10 +395,28 @@ def test_a_map_that_cannot_be_made_says_why():
 def test_maps_are_not_made_before_they_are_looked_at(faked, monkeypatch):
     from elixer_widgets.widgets.explorer import Explorer
 
+    monkeypatch.setattr(imaging, "FEW", 0)
     monkeypatch.setattr(imaging, "flux_scene", lambda _m: pytest.fail("made"))
     explorer = Explorer(fakes.FakeRelease())
     explorer.state.next()
     assert explorer.images._fault.markup == ""
+
+
+def test_maps_stand_beside_few_images_and_follow_the_fibers(explorer, monkeypatch):
+    panel, state = explorer.images, explorer.state
+    monkeypatch.setattr(imaging, "FEW", 0)
+    panel.show("images")
+    assert panel.fluxes.layout.display == "none" and "ew-few" not in panel._dom_classes
+    monkeypatch.setattr(imaging, "FEW", len(state.measurements.cutouts))
+    panel.show("images")
+    assert panel.fluxes.layout.display is None and panel.tiles.layout.display is None
+    assert "ew-few" in panel._dom_classes and len(panel.fluxes.scene["tiles"]) == 2
+    off = state.detection.fibers[0].fiber_id
+    state.choose(excluded_fibers=(off,))
+    made = fluxmap.flux_scene(state.measurements)
+    assert panel.fluxes.scene == made[1]
+    panel.show("sky")
+    assert panel.fluxes.layout.display == "none" and "ew-few" not in panel._dom_classes
 
 
 def test_the_state_alone_makes_the_panel(state: ExplorerState):
