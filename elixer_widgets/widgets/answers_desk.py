@@ -10,7 +10,7 @@ from typing import Any
 
 from traitlets import Bool, HasTraits, Int, Unicode
 
-from elixer_widgets.analysis import match_id
+from elixer_widgets.analysis import Interpretation, match_id
 from elixer_widgets.campaigns import Answer, Campaign, automatic_answer
 from elixer_widgets.campaigns.campaign import IDLE
 from elixer_widgets.campaigns.choices import CANNOT_TELL, LABELS, QUALITIES, VERDICTS, group
@@ -36,6 +36,18 @@ COLORS = (2, 3, 4)
 """`choices.COUNTERPARTS` of the first three catalogue matches."""
 
 
+NO_IDENTITY: dict[str, Any] = {"identity": "", "redshift": NAN, "redshift_err": NAN}
+
+
+def _identity_of(interpretation: Interpretation, by_person: bool) -> dict[str, Any]:
+    """Identity and redshift as an answer keeps them; a person's redshift has no error."""
+    return {
+        "identity": interpretation.identity,
+        "redshift": float(interpretation.redshift),
+        "redshift_err": NAN if by_person else float(interpretation.redshift_err),
+    }
+
+
 class Desk(HasTraits):
     """Answers of one inspector about what the page shows.
 
@@ -58,6 +70,8 @@ class Desk(HasTraits):
         Whether what is said settles disagreements, rather than being an answer of one's own.
     said : str
         What was saved last, or why it was not.
+    batch : callable or None
+        What takes a verdict in place of the detection shown, while the gallery lies over it.
     """
 
     changed = Int(0)
@@ -71,6 +85,7 @@ class Desk(HasTraits):
         self.campaign = campaign
         self.tasks: tuple[Task, ...] = ()
         self._list: tuple[int, ...] = ()
+        self.batch: Callable[[int], None] | None = None
         self._clock = time.monotonic()
         if campaign.duplicates:
             twice = ", ".join(map(str, list(campaign.duplicates)[:3]))
@@ -111,6 +126,11 @@ class Desk(HasTraits):
             return self.campaign.settled(self.task.detectid)
         return self.campaign.current(*self.task)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether what is shown has a verdict."""
+        return self.campaign.is_answered(*self.task)
+
     def next_unanswered(self) -> None:
         """Turn to the next detection without an answer, from the beginning again after the last."""
         if self.settling:
@@ -140,6 +160,9 @@ class Desk(HasTraits):
 
     def verdict(self, code: int, quality: int | None = None) -> None:
         """Say what it is, and how sure that is; what is nothing has quality 0, and turns the page."""
+        if self.batch is not None:
+            self.batch(code)
+            return
         fields: dict[str, Any] = {"verdict": code}
         if quality is not None:
             fields["quality"] = quality
@@ -187,15 +210,11 @@ class Desk(HasTraits):
         """Identity and redshift that go with a verdict: a person's; else those said before; else the automatic ones."""
         interpretation, choices, current = self.state.interpretation, self.state.choices, self.current
         if code not in (1, 2):
-            return {"identity": "", "redshift": NAN, "redshift_err": NAN} if choices.automatic_line else {}
+            return NO_IDENTITY if choices.automatic_line else {}
         before = current is not None and group(current.verdict) == "real" and choices.automatic_line
         if interpretation is None or before:
             return {}
-        return {
-            "identity": interpretation.identity,
-            "redshift": float(interpretation.redshift),
-            "redshift_err": float(interpretation.redshift_err) if choices.automatic_line else NAN,
-        }
+        return _identity_of(interpretation, by_person=not choices.automatic_line)
 
     def _chosen(self, _change: Any) -> None:
         """Keep what a person set on the page beside the answer: every field saves itself when it is changed."""
@@ -212,12 +231,13 @@ class Desk(HasTraits):
             "aperture": None if aperture is None else (aperture.radius, aperture.ra, aperture.dec),
         }
         interpretation = self.state.interpretation
-        if not choices.automatic_line and interpretation is not None:
-            fields |= {
-                "identity": interpretation.identity,
-                "redshift": float(interpretation.redshift),
-                "redshift_err": NAN,
-            }
+        said = current is not None and bool(current.identity or isfinite(current.redshift))
+        if interpretation is not None and not choices.automatic_line:
+            fields |= _identity_of(interpretation, by_person=True)
+        elif interpretation is not None and said:
+            # back to what the analysis says; a line that nobody called real has no identity of its own
+            real = current is not None and group(current.verdict) == "real"
+            fields |= _identity_of(interpretation, by_person=False) if real else NO_IDENTITY
         self._write(self.task, fields)
 
     def _counterpart_code(self, counterpart: str | None) -> int | None:
@@ -231,7 +251,9 @@ class Desk(HasTraits):
         return COLORS[place] if place < len(COLORS) else 99
 
     def _save(self, fields: dict[str, Any], complete: bool = False) -> None:
-        if self.settling:
+        if self.batch is not None:
+            self.tell("close the gallery first")
+        elif self.settling:
             self._settle(fields, complete)
         elif self._write(self.task, fields) and complete and self.advance:
             self.next_unanswered()

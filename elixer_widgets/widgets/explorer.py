@@ -157,9 +157,11 @@ class Explorer(W.VBox):
             return []
         from elixer_widgets.widgets.answers import AnswersPanel
         from elixer_widgets.widgets.answers_desk import register
+        from elixer_widgets.widgets.gallery import Gallery
+        from elixer_widgets.widgets.queue import QueuePanel
 
         register(self.state, self.desk)
-        return [AnswersPanel(self.state, self.desk)]
+        return [each(self.state, self.desk) for each in (AnswersPanel, QueuePanel, Gallery)]
 
     def _address(self, _change: Any = None) -> None:
         detection = self.state.detection
