@@ -191,8 +191,8 @@ def _run_here(
         nonlocal progress
         progress = Progress(count, each=len(detectids) <= SHORT)
         if workers is not None and count:
-            who = f"the workers of {workers.scheduler}" if workers.scheduler else f"{workers.count} workers"
-            progress.say(f"{count} detections by {'SLURM jobs' if resident else who}")
+            who = f"the workers of {workers.scheduler}" if workers.scheduler else _several(workers.count, "worker")
+            progress.say(f"{_several(count, 'detection')} by {'SLURM jobs' if resident else who}")
 
     def remark(line: str) -> None:
         if progress is not None:

@@ -35,6 +35,9 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.multiprocessing-method": "forkserver",
 }
 
+NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""The usual port is taken as soon as two runs share a computer; here it is any free one, for this computer only."""
+
 PRELOAD = ["distributed", "elixer_widgets.analysis", "elixer_widgets.reports"]
 """What every worker needs. A process that has loaded it stands by, and each worker is a copy of that: a start takes a
 tenth of the time, also that of one that replaces a dead one, and a disk that many nodes share is read once a node."""
@@ -105,7 +108,7 @@ def connect(workers: Workers, remark: Callable[[str], None]) -> Iterator[Client]
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                scheduler_kwargs=NO_DASHBOARD,
                 worker_dashboard_address=None,
                 memory_limit=int(workers.memory * MEGABYTE),
                 local_directory=scratch,
@@ -133,12 +136,13 @@ def _slurm(workers: Workers, slurm: SlurmWorkers, remark: Callable[[str], None])
         "account": slurm.account or None,
         "job_script_prologue": [f"export {name}={value}" for name, value in ONE_THREAD.items()] + list(slurm.prologue),
         "worker_extra_args": ["--no-dashboard"],
-        "scheduler_options": {"dashboard_address": None},
     }
-    with SLURMCluster(**(given | slurm.options)) as cluster:
+    given |= slurm.options
+    given["scheduler_options"] = NO_DASHBOARD | given.get("scheduler_options", {})
+    with SLURMCluster(**given) as cluster:
         # Not `scale`, which starts them once: jobs that end before the work does are replaced
         cluster.adapt(minimum_jobs=slurm.jobs, maximum_jobs=slurm.jobs, interval="2s")
-        remark(f"{slurm.jobs} SLURM jobs of {slurm.processes} workers asked for")
+        remark(f"asked SLURM for workers: jobs {slurm.jobs}, in each {slurm.processes}")
         yield cluster
 
 

@@ -150,7 +150,7 @@ def test_workers_that_slurm_starts(slurm: dict[str, str], tmp_path: Path, monkey
     acting = Acting(tmp_path, 0.15)
     options = {
         "interface": "lo",
-        "scheduler_options": {"host": "127.0.0.1", "dashboard_address": None},
+        "scheduler_options": {"host": "127.0.0.1"},
         "log_directory": str(tmp_path),
         "local_directory": str(tmp_path),
     }
