@@ -39,6 +39,20 @@ def find_file(given: str | os.PathLike[str] | None, folders: tuple[Path, ...]) -
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
 
 
+def use_surveys(path: str | os.PathLike[str]) -> None:
+    """Use a file of surveys in this process and all that it starts, as the environment variable does: for a command
+    line. A library that is opened with a file of its own keeps to that.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or says something that is not understood.
+    """
+    whole = Path(path).expanduser().absolute()
+    read_surveys(whole)  # a mistake is answered here, not in the middle of a run
+    os.environ[FILE_VARIABLE] = os.fspath(whole)
+
+
 def read_surveys(path: str | os.PathLike[str]) -> tuple[Survey, ...]:
     """The surveys of a TOML file, in its order.
 

@@ -51,6 +51,11 @@ def web_allowed() -> bool:
     return os.environ.get(WEB_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
 
 
+def use_web(allowed: bool = True) -> None:
+    """Allow images from the web, or not, in this process and all that it starts: for a command line."""
+    os.environ[WEB_VARIABLE] = "1" if allowed else "0"
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long the web is waited for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -329,15 +330,22 @@ class HdrRelease(Release):
 
     def imaging(self, detection: Detection) -> Imaging:
         """Image cutouts, 30 arcsec wide, and catalogue objects around a detection."""
-        if not self.tree.imaging.is_dir():
-            return Imaging(notes=(self._no_imaging(),))
         if not (np.isfinite(detection.ra) and np.isfinite(detection.dec)):
             return Imaging(notes=("this detection has no position, so there is nothing to cut out",))
+        local = self.tree.imaging.is_dir()
         if self._library is None:
             from elixer_widgets.imaging.surveys import open_library
 
-            self._library = open_library(self.tree.imaging.parent)
-        return self._library.imaging(detection.ra, detection.dec, size=IMAGE_SIZE)
+            # Without the folder there may still be the web, and a user's own surveys that lie elsewhere. What lies
+            # beside the release is not searched then: it may be a whole archive.
+            own = self.tree.path / "surveys.toml"
+            self._library = (
+                open_library(self.tree.imaging.parent)
+                if local
+                else open_library(None, surveys=own if own.is_file() else None)
+            )
+        found = self._library.imaging(detection.ra, detection.dec, size=IMAGE_SIZE)
+        return found if local else replace(found, notes=(self._no_imaging(), *found.notes))
 
     def _no_imaging(self) -> str:
         return f"no imaging directory beside the release ({self.tree.imaging})"

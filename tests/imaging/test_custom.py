@@ -10,8 +10,9 @@ from astropy.io import fits
 from astropy.table import Table
 
 from elixer_widgets.detection import DataError
-from elixer_widgets.imaging import open_library
-from elixer_widgets.imaging.custom import read_surveys
+from elixer_widgets.imaging import open_library, use_surveys, use_web
+from elixer_widgets.imaging.custom import FILE_VARIABLE, read_surveys
+from elixer_widgets.imaging.web import WEB_VARIABLE
 from tests.imaging.layouts import MAG, counts
 from tests.imaging.sky import DEC, RA, gaussian, wcs, write_image
 
@@ -232,3 +233,20 @@ def test_catalogues_that_do_not_fit_are_said(tmp_path: Path, catalogue: str, exp
     imaging = open_library(tmp_path).imaging(RA, DEC)
     assert imaging.objects == () and len(imaging.cutouts) == 1
     assert any("field.cat" in note and expected in note for note in imaging.notes), imaging.notes
+
+
+def test_a_file_for_the_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FILE_VARIABLE, "")
+    monkeypatch.setenv(WEB_VARIABLE, "")
+    (tmp_path / "images").mkdir()
+    file = tmp_path / "run.toml"
+    file.write_text(SHORT)
+    use_surveys(file)
+    use_web()
+    library = open_library(tmp_path / "images")
+    assert library.surveys[0].name == "MINE" and library.web
+    use_web(False)
+    assert not open_library(None).web
+    file.write_text(SHORT.replace("27.0", '"bright"'))
+    with pytest.raises(DataError, match="zero_point"):
+        use_surveys(file)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
+import time
 from pathlib import Path
 
 import h5py
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 
 from elixer_widgets.detection import DataError, Imaging
+from elixer_widgets.imaging.registry import SURVEYS, Survey
+from elixer_widgets.imaging.web import LegacyService
 from elixer_widgets.releases import HdrRelease, detections, layout, open_release, pytables
 from tests.releases import trees
 from tests.releases.trees import APCOR, FIBERS_OF_FIRST, IDS, LINE, SHOTID, Tree, write_tree
@@ -302,3 +306,20 @@ def test_no_truth_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         detection = release.detection(detectid)
         _ = detection.fiber_images, detection.fiber_spectra
     assert opened and not [path for path in opened if "truth" in Path(path).name]
+
+
+def test_the_web_is_asked_where_there_is_no_imaging_folder(bare: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A port of this computer that nothing listens on: refused at once, as without a network
+    monkeypatch.setenv("ELIXER_WIDGETS_WEB", "1")
+    monkeypatch.setattr("elixer_widgets.imaging.surveys.SURVEYS", (_nowhere(),))
+    detection = open_release(bare.root).detection(IDS[0])
+    start = time.monotonic()
+    imaging = detection.imaging
+    assert time.monotonic() - start < 2.0
+    assert imaging.cutouts == () and "no imaging directory" in imaging.notes[0]
+    assert any("not reachable" in note for note in imaging.notes)
+
+
+def _nowhere() -> Survey:
+    (decals,) = [survey for survey in SURVEYS if survey.name == "DECaLS"]
+    return dataclasses.replace(decals, web=LegacyService("http://127.0.0.1:9"))
