@@ -26,8 +26,15 @@ WINGS = ((MOFFAT_BETA, 0.75), (12.0, 0.25))
 SCALE_LENGTH = 1.67835
 """Half-light radius of an exponential disc over its scale length."""
 
-HALF_LIGHT_RADII = (0.0, 0.1, 0.17, 0.25, 0.35, 0.45, 0.57, 0.7, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1)
-"""arcsec; sizes of the discs compared, 0 being a point."""
+HALF_LIGHT_RADII = (
+    *(0.0, 0.1, 0.17, 0.25, 0.35, 0.45, 0.51, 0.57, 0.63),
+    *(0.7, 0.77, 0.85, 0.92, 1.0, 1.2, 1.45, 1.75, 2.1),
+)
+"""arcsec; sizes (√(ab) of the half-light ellipse) of the discs compared, 0 being a point. Nearer to each other among
+the larger, whose light beyond the rings matters most."""
+AXIS_RATIOS = (0.6, 1.0)
+"""Of the discs compared, each as likely. Rings do not see the ratio itself, but an elongated disc has more of its light
+far out than a round one."""
 POINT_SHARE = 0.4
 TYPICAL_SIZE = (0.3, 0.8)
 """Prior share of points; median size (arcsec) of the rest and the spread of its logarithm: faint galaxies have
@@ -35,7 +42,10 @@ TYPICAL_SIZE = (0.3, 0.8)
 
 SEEING_GUESSES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 """arcsec; compared where the seeing is not known."""
-SEEING_RATIOS = ((0.5, 0.02), (0.65, 0.04), (0.8, 0.08), (0.95, 0.2), (1.0, 0.4), (1.05, 0.2), (1.2, 0.06))
+SEEING_RATIOS = (
+    *((0.5, 0.02), (0.65, 0.04), (0.8, 0.08), (0.9, 0.1), (0.95, 0.1), (0.975, 0.1)),
+    *((1.0, 0.2), (1.025, 0.1), (1.05, 0.1), (1.1, 0.1), (1.2, 0.06)),
+)
 """Seeing compared over a seeing that is given, with prior shares: that of a survey is a nominal one, and now and then
 far off. A seeing worse than that looks like a larger source."""
 
@@ -54,8 +64,12 @@ FOREIGN_WINGS = 0.7
 NEIGHBOURS = 3
 """So many of them have their wings taken off as well."""
 
-FOREIGN_ERROR = 0.04
-"""Share of the light left out that may be the source's, or of the neighbours' that may be left in."""
+FOREIGN_ERROR = 0.012
+"""Share of the light left out that may be the source's, or of the neighbours' that may be left in, however far they
+are from it."""
+WINGS_ERROR = 1.5
+"""The same for neighbours whose wings reach the source, relative to what taking their wings off changes. Both from
+simulated pairs of points and discs."""
 
 WINDOW = 0.5
 CENTERING_SNR = 7.0
@@ -63,15 +77,14 @@ FARTHEST = 1.25
 """arcsec, S/N, arcsec: the profiles are centred on the light itself where it is seen this well within a Gaussian window
 of this σ, and its centre is this near."""
 
-SCATTER = 1.1
-"""Simulated images scatter so many times more than the noise of their rings says (docs/photometry.md): the choice of
-the profile follows the noise of the source that it is fitted to."""
+PROFILE_ERROR = 0.003
+"""Relative error of the whole light that is left when noise is not: no source is exactly one of these profiles. From
+simulated points and discs of 21st magnitude."""
 
-PROFILE_ERROR = 0.008
-"""Relative error of the whole light that is left when noise is not: no source is exactly one of these profiles."""
-
-_FREQUENCY = 0.01 * (np.arange(2500) + 0.5)
-"""In units of the inverse seeing; beyond, the seeing leaves nothing."""
+_STEP = 0.05
+"""Of the spatial frequency, radians per arcsec."""
+_HIGHEST = 13.0
+"""Highest frequency, in units of the inverse seeing; beyond, the seeing leaves nothing."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +104,23 @@ class TotalLight:
     foreign: float = 0.0
 
 
-@lru_cache(maxsize=8)
-def _seeing_transform(beta: float) -> np.ndarray:
-    """Hankel transform of a Moffat profile of unit width on `_FREQUENCY`."""
-    x = _FREQUENCY / (4.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+def _seeing_transform(frequency: np.ndarray, fwhm: float, beta: float) -> np.ndarray:
+    """Hankel transform of a Moffat profile of unit light."""
+    x = 0.5 * frequency * fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
     order = beta - 1.0
     return np.nan_to_num(2.0 * x**order * special.kv(order, 2.0 * x) / special.gamma(order))
 
 
+def _disc_transform(frequency: np.ndarray, half_light: np.ndarray, ratio: float) -> np.ndarray:
+    """Hankel transform of exponential discs of unit light, the mean over all directions, shape (d, k)."""
+    scale2 = (np.asarray(half_light, float)[:, None, None] / SCALE_LENGTH) ** 2
+    turn = np.radians([5.625, 16.875, 28.125, 39.375, 50.625, 61.875, 73.125, 84.375])
+    along = np.cos(turn) ** 2 / ratio + np.sin(turn) ** 2 * ratio
+    return np.mean((1.0 + scale2 * along[:, None] * frequency**2) ** -1.5, axis=1)
+
+
 def light_within(
-    radii: np.ndarray, fwhm: float, half_light: np.ndarray, pixel: float, beta: float = MOFFAT_BETA
+    radii: np.ndarray, fwhm: float, half_light: np.ndarray, pixel: float, beta: float = MOFFAT_BETA, ratio: float = 1.0
 ) -> np.ndarray:
     """Share of the light within radii, for exponential discs seen through the air.
 
@@ -111,11 +131,13 @@ def light_within(
     fwhm : float
         Of the seeing, arcsec.
     half_light : array, shape (d,)
-        Half-light radii of the discs, arcsec; 0 is a point.
+        Half-light radii of the discs (√(ab)), arcsec; 0 is a point.
     pixel : float
         Side of a pixel, arcsec.
     beta : float
         Index of the Moffat profile.
+    ratio : float
+        Minor over major axis of the discs.
 
     Returns
     -------
@@ -126,22 +148,50 @@ def light_within(
     The share within R is ∫ F(k) R J₁(kR) dk, F being the product of the transforms of a Moffat profile,
     2 (kα/2)^(β-1) K_{β-1}(kα) / Γ(β-1), of an exponential disc of scale h, (1 + k²h²)^(-3/2), and of a pixel, taken as
     a Gaussian of its second moment (Hankel transforms: Trujillo et al. 2001, MNRAS 328, 977, section 2, for the
-    Moffat; Freeman 1970, ApJ 160, 811, appendix, for the disc).
+    Moffat; Freeman 1970, ApJ 160, 811, appendix, for the disc). A circle sees of a disc that is not round the mean of
+    F over all directions.
     """
-    scaled = np.asarray(radii, float) / fwhm
-    scale = np.asarray(half_light, float)[:, None] / (SCALE_LENGTH * fwhm)
-    transform = _seeing_transform(beta) * np.exp(-(_FREQUENCY**2) * (pixel / fwhm) ** 2 / 24.0)
-    discs = transform * (1.0 + (_FREQUENCY * scale) ** 2) ** -1.5
-    step = _FREQUENCY[1] - _FREQUENCY[0]
-    return discs @ (special.j1(np.outer(_FREQUENCY, scaled)) * scaled) * step
+    frequency = _frequencies(fwhm)
+    return _within(
+        _disc_transform(frequency, half_light, ratio),
+        _seeing_transform(frequency, fwhm, beta) * np.exp(-(frequency**2) * pixel**2 / 24.0),
+        _circles(frequency, radii),
+        radii,
+    )
+
+
+def _frequencies(fwhm: float) -> np.ndarray:
+    return _STEP * (np.arange(int(np.ceil(_HIGHEST / fwhm / _STEP))) + 0.5)
+
+
+def _circles(frequency: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """What a circle makes of each frequency, shape (k, r)."""
+    return np.asarray(special.j1(np.outer(frequency, radii)) * radii * _STEP)
+
+
+def _within(discs: np.ndarray, seeing: np.ndarray, circles: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """The integral of `light_within`, with the first term of the midpoint rule's error (Euler-Maclaurin) taken off:
+    the integrand begins as k R² / 2."""
+    return np.asarray((discs * seeing) @ circles - _STEP**2 / 48.0 * np.asarray(radii) ** 2)
 
 
 @lru_cache(maxsize=64)
 def _ring_shares(seeings: tuple[float, ...], pixel: float, edges: tuple[float, ...]) -> np.ndarray:
-    """Mean surface brightness (per arcsec², light 1) in rings between `edges`, shape (wings, seeings, sizes, rings)."""
+    """Mean surface brightness (per arcsec², light 1) in rings between `edges`, shape (wings, seeings, discs, rings)."""
     limits, sizes = np.array(edges), np.array(HALF_LIGHT_RADII)
-    within = [[light_within(limits, fwhm, sizes, pixel, beta) for fwhm in seeings] for beta, _ in WINGS]
-    return np.diff(np.array(within), axis=-1) / (np.pi * np.diff(limits**2))
+    frequency = _frequencies(min(seeings))
+    points = np.ones((1, frequency.size))
+    discs = np.concatenate([points, *(_disc_transform(frequency, sizes[1:], ratio) for ratio in AXIS_RATIOS)])
+    circles = _circles(frequency, limits)
+    pixels = np.exp(-(frequency**2) * pixel**2 / 24.0)
+    within = []
+    for beta, _ in WINGS:
+        for fwhm in seeings:
+            n = min(_frequencies(fwhm).size, frequency.size)
+            seeing = _seeing_transform(frequency[:n], fwhm, beta) * pixels[:n]
+            within.append(_within(discs[:, :n], seeing, circles[:n], limits))
+    shape = (len(WINGS), len(seeings), len(discs), len(edges))
+    return np.diff(np.array(within).reshape(shape), axis=-1) / (np.pi * np.diff(limits**2))
 
 
 def _seeings(fwhm: float) -> tuple[tuple[float, ...], np.ndarray]:
@@ -151,12 +201,17 @@ def _seeings(fwhm: float) -> tuple[tuple[float, ...], np.ndarray]:
     return SEEING_GUESSES, np.full(len(SEEING_GUESSES), 1.0 / len(SEEING_GUESSES))
 
 
+_SIZES = np.concatenate([HALF_LIGHT_RADII[:1], np.tile(HALF_LIGHT_RADII[1:], len(AXIS_RATIOS))])
+"""Half-light radius of each disc that is compared: the point, then all sizes of each axis ratio."""
+
+
 @lru_cache(maxsize=1)
 def _prior() -> np.ndarray:
-    """Prior share of each half-light radius."""
+    """Prior share of each disc that is compared."""
     logs = np.log(np.array(HALF_LIGHT_RADII[1:]))
     share = np.gradient(logs) * np.exp(-0.5 * ((logs - np.log(TYPICAL_SIZE[0])) / TYPICAL_SIZE[1]) ** 2)
-    return np.concatenate([[POINT_SHARE], (1.0 - POINT_SHARE) * share / share.sum()])
+    discs = np.tile((1.0 - POINT_SHARE) * share / share.sum() / len(AXIS_RATIOS), len(AXIS_RATIOS))
+    return np.concatenate([[POINT_SHARE], discs])
 
 
 def total_light(
@@ -182,7 +237,7 @@ def total_light(
     pixel : float
         Side of a pixel, arcsec.
     fwhm : float
-        Of the seeing, arcsec; NaN compares several.
+        Of the seeing, arcsec, as measured on such pixels; NaN compares several.
     noise_factor : float
         How much noisier sums of pixels are than independent ones would be.
     sky_err : float
@@ -229,15 +284,17 @@ def total_light(
         if not np.any(foreign):
             break
     assert result is not None  # the loop returned otherwise
+    area = np.maximum((rings * kept).sum(axis=1), 1e-9)
+    taken_off = float(result.response @ ((rings * kept) @ wings_of_others / area))
     left_out = usable & ~kept & (distance < edges[-1])
     neighbours = float(np.sum((data - np.interp(distance, middles, result.expected))[left_out]))
-    sizes = np.tile(HALF_LIGHT_RADII, len(WINGS) * len(seeings))
+    sizes = np.tile(_SIZES, len(WINGS) * len(seeings))
     known = np.isfinite(fwhm) and fwhm > 0
     size = float(result.weight @ sizes)
     within = usable & (distance < edges[-1])
     return TotalLight(
         counts=result.counts,
-        counts_err=float(np.hypot(result.counts_err, FOREIGN_ERROR * neighbours)),
+        counts_err=float(np.hypot(result.counts_err, np.hypot(FOREIGN_ERROR * neighbours, WINGS_ERROR * taken_off))),
         size=size if known else NAN,
         size_err=float(np.sqrt(max(result.weight @ sizes**2 - size**2, 0.0))) if known else NAN,
         chi2=result.chi2,
@@ -338,13 +395,15 @@ def _ring_weights(
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """`weight` of each profile, the mean light and error, the expected counts of a pixel in each ring."""
+    """`weight` of each profile, the mean light and error, the expected counts of a pixel in each ring, and what one
+    count more in all pixels of a ring adds to the light."""
 
     weight: np.ndarray
     counts: float
     counts_err: float
     chi2: float
     expected: np.ndarray
+    response: np.ndarray
 
 
 def _compare(
@@ -363,13 +422,18 @@ def _compare(
     seen = area > 0.5
     if np.count_nonzero(seen) < 3:
         return None
-    mean = (rings @ data)[seen] / area[seen]
-    error = noise_factor * np.sqrt(rings**2 @ variance)[seen] / area[seen]
+    # A pixel that a circle cuts lies in two rings: their means share its noise
+    inside = rings[seen] / area[seen, None]
+    mean = inside @ data
+    covariance = noise_factor**2 * (inside * variance) @ inside.T
+    if not np.all(np.diagonal(covariance) > 0):
+        return None
     shape = profiles[:, seen] * pixel**2
-    weights = 1.0 / error**2
-    norm = shape**2 @ weights
-    light = shape @ (weights * mean) / norm
-    chi2 = np.sum(weights * mean**2) - light**2 * norm
+    weighted = np.linalg.solve(covariance, np.column_stack([mean, shape.T])).T
+    norm = np.sum(shape * weighted[1:], axis=1)
+    response_each = weighted[1:] / norm[:, None]
+    light = response_each @ mean
+    chi2 = float(weighted[0] @ mean) - light**2 * norm
     # No source is one of these profiles to better than a few per cent: χ² above expectation flattens the comparison
     excess = max(float(chi2.min()) / max(int(seen.sum()) - 2, 1), 1.0)
     log_weight = prior - 0.5 * (chi2 - chi2.min()) / excess
@@ -377,9 +441,16 @@ def _compare(
     weight /= weight.sum()
     counts = float(weight @ light)
     # An error of the sky moves every ring by as much
-    tilt = shape @ weights / norm * sky_err
-    squared = SCATTER**2 * float(weight @ (excess / norm + tilt**2 + light**2) - counts**2)
+    tilt = response_each.sum(axis=1) * sky_err
+    squared = float(weight @ (excess / norm + tilt**2 + light**2) - counts**2)
     squared += (PROFILE_ERROR * counts) ** 2
+    response = np.zeros(area.size)
+    response[seen] = weight @ response_each
     return _Comparison(
-        weight, counts, float(np.sqrt(max(squared, 0.0))), excess, (weight * light) @ profiles * pixel**2
+        weight,
+        counts,
+        float(np.sqrt(max(squared, 0.0))),
+        excess,
+        (weight * light) @ profiles * pixel**2,
+        response,
     )
