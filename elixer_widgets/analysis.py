@@ -108,6 +108,13 @@ def _main_line(spectrum: Spectrum, detection: Detection, lines: Sequence[LineFit
     return found, ""
 
 
+def _listed_sn(detection: Detection, line: LineFit) -> float:
+    """The S/N under which the survey lists the line; NaN if it lists none here."""
+    listed = detection.pipeline
+    same = listed is not None and listed.flux > 0 and abs(listed.wavelength - line.center) < SAME_LINE
+    return listed.sn if listed is not None and same else NAN
+
+
 def _in_fibers(detection: Detection, line: LineFit, excluded: tuple[str, ...]) -> tuple[tuple[FiberFlux, ...], str]:
     """The main line in each fiber in use, and what to say if that cannot be measured."""
     if not detection.fibers:
@@ -348,6 +355,7 @@ def interpret(
             m.fiber_fluxes,
             extents(m.sources, m.cutouts),
             around(measurements, m),
+            _listed_sn(detection, line),
         )
     )
     data = probabilities = found.probabilities

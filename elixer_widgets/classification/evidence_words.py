@@ -86,6 +86,12 @@ def companions(solutions: Sequence[Solution]) -> str:
     return "companions tell nothing: too weak to be seen, or outside the spectrum"
 
 
+def quality(line: LineFit, listed_sn: float) -> str:
+    """Signal to noise, as the survey lists it and as measured, and the fit."""
+    listed = f" (listed with {listed_sn:.1f})" if np.isfinite(listed_sn) else ""
+    return f"S/N {line.snr:.1f}{listed}, χ² {line.chi2:.1f}"
+
+
 def width(line: LineFit, lsf_sigma: float) -> str:
     """The line's width with the instrument's taken off."""
     if not np.isfinite(line.sigma):

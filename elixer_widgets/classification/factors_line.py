@@ -35,6 +35,9 @@ BARE_STAR = 4.0
 """ln of what it costs a star to show none of these lines where they would be seen; our estimate."""
 _STELLAR_LINES = ("Heta", "Hzeta", "CaK", "CaH", "Hepsilon", "Hd", "Hg", "Hb")
 
+NOISE_NORMALISED = 5.0
+"""S/N at which the share of noise is given."""
+
 PROFILE_ERROR = 0.2
 """Relative error of the fibers' weights as the image of a source; our estimate."""
 PROFILE_LIMIT = 6.5
@@ -54,8 +57,21 @@ def _thinning(snr: float, start: float, width: float, floor: float) -> float:
     return float(np.log(np.exp(-0.5 * beyond**2) + floor))
 
 
-def quality(line: LineFit, calibration: Calibration) -> np.ndarray:
-    """Signal to noise against false lines, fit quality against artifacts, and the sign of the line."""
+def _noise_peaks(sn: float, errors: float) -> float:
+    """ln of the peaks of noise for one true line, over those at S/N 5.
+
+    Peaks of a Gaussian field in four dimensions (position, wavelength, width) go as s³ exp(-s²/2) with the true noise
+    (Adler 1981; Bardeen et al. 1986, ApJ 304, 15, for the form), lines about as s⁻² per unit of S/N.
+    """
+    true, start = max(sn, 4.0) * errors, NOISE_NORMALISED * errors
+    return float(5.0 * np.log(true / start) - 0.5 * (true**2 - start**2))
+
+
+def quality(line: LineFit, calibration: Calibration, listed_sn: float = NAN) -> np.ndarray:
+    """Signal to noise against false lines, fit quality against artifacts, and the sign of the line.
+
+    Noise is in the list because its S/N there was above the limit: where that S/N is known, it is what tells.
+    """
     snr = line.snr if np.isfinite(line.snr) else 0.0
     misfit = 0.0
     if np.isfinite(line.chi2):
@@ -63,7 +79,13 @@ def quality(line: LineFit, calibration: Calibration) -> np.ndarray:
         misfit = -calibration.misfit * min(max(line.chi2 - 1.5 - 0.03 * snr, 0.0) ** 2, 4.0)
     out = np.where(_ARTIFACT | _NOISE | _STAR, 0.0, misfit)
     c = calibration
-    out[_NOISE] = _thinning(snr, c.noise_from, c.noise_width, c.noise_floor)
+    if np.isfinite(listed_sn):
+        # The prior has the share that goes with the S/N measured here
+        peaks = np.exp(_noise_peaks(listed_sn, c.noise_errors)) * c.noise_listed / c.noise
+        out[_NOISE] = np.log(peaks + c.noise_floor)
+        snr = listed_sn
+    else:
+        out[_NOISE] = _thinning(snr, c.noise_from, c.noise_width, c.noise_floor)
     out[_ARTIFACT] = _thinning(snr, c.artifact_from, c.artifact_width, c.artifact_floor)
     if line.is_absorption:
         out[~_ABSORBING] = -12.0
@@ -182,6 +204,16 @@ _MEDIAN = np.array([kind.width[0] for kind in KINDS])
 _SPREAD = np.array([kind.width[1] for kind in KINDS])
 
 
+def _noise_width(sigma: float, instrument: float, error: float) -> float:
+    """Density of ln σ for peaks of noise: as 1/σ, for so go the independent trials, over the widths of the search."""
+    low, high = 0.75 * instrument, 2.8 * instrument
+    nodes = np.geomspace(low, high, 24)
+    weight = 1.0 / nodes
+    scatter = float(np.hypot(0.06, min(max(error, 0.0), 1.0)))
+    near = np.exp(-0.5 * (np.log(sigma / nodes) / scatter) ** 2) / (scatter * np.sqrt(2.0 * np.pi))
+    return float(np.sum(weight * near) / weight.sum())
+
+
 def width(line: LineFit, lsf_sigma: float, shifts: Shifts, calibration: Calibration) -> np.ndarray:
     """ln of the density of ln σ as observed, for each kind; a doublet's separation is part of its width."""
     if not (np.isfinite(line.sigma) and line.sigma > 0):
@@ -200,6 +232,7 @@ def width(line: LineFit, lsf_sigma: float, shifts: Shifts, calibration: Calibrat
     scatter = np.hypot(np.hypot(_SPREAD * (intrinsic / total) ** 2, 0.06), min(max(error, 0.0), 1.0))
     x = np.log(line.sigma / total) / scatter
     normal = np.exp(-0.5 * x**2) / (scatter * np.sqrt(2.0 * np.pi))
+    normal[_NOISE] = _noise_width(line.sigma, lsf(lsf_sigma), error)
     outliers = calibration.velocity_outliers
     return np.log((1.0 - outliers) * normal + outliers / np.log(60.0))
 

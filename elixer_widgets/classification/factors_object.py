@@ -13,7 +13,15 @@ from elixer_widgets.classification.calibration import Calibration
 from elixer_widgets.classification.continuum import GRID, CombinedContinuum
 from elixer_widgets.classification.evidence import log_sum
 from elixer_widgets.classification.identities import Shifts
-from elixer_widgets.classification.priors import KINDS, SIZES, line_density, log_continuum_density, rate, share
+from elixer_widgets.classification.priors import (
+    KINDS,
+    SIZES,
+    galaxy_size,
+    line_density,
+    log_continuum_density,
+    rate,
+    share,
+)
 from elixer_widgets.classification.sizes import Extent, drawn_radius
 from elixer_widgets.classification.universe import luminosity_distance
 from elixer_widgets.imaging.counterparts import Match
@@ -90,8 +98,11 @@ def population(
     return log_prior, log_sum(terms + np.log(np.maximum(share_of_flux, 1e-300)))
 
 
-def size(found: Sequence[Extent], shifts: Shifts) -> np.ndarray:
-    """ln of the density of the logarithm of the source's drawn radius; one image, the best, for all show one object."""
+def size(found: Sequence[Extent], shifts: Shifts, wavelength: float = np.nan, continuum: float = np.nan) -> np.ndarray:
+    """ln of the density of the logarithm of the source's drawn radius; one image, the best, for all show one object.
+
+    `wavelength` in Å and `continuum` there in 1e-17 erg/s/cm²/Å say how luminous a galaxy would be.
+    """
     out = np.zeros(len(KINDS))
     if not found:
         return out
@@ -105,11 +116,9 @@ def size(found: Sequence[Extent], shifts: Shifts) -> np.ndarray:
         radii = np.zeros(1)
         weights = np.ones(1)
         if kind.name != "AGN" and kind.identity in SIZES and shifts[kind.identity] > 0:
-            median, spread = SIZES[kind.identity]
-            radii, weights = (
-                median / _kpc_per_arcsec(max(shifts[kind.identity], 0.003)) * np.exp(spread * _NODES),
-                _WEIGHTS,
-            )
+            z = max(shifts[kind.identity], 0.003)
+            median, spread = galaxy_size(kind.identity, z, wavelength, continuum)
+            radii, weights = median / _kpc_per_arcsec(z) * np.exp(spread * _NODES), _WEIGHTS
         expected = np.log(drawn_radius(radii, extent.seeing))
         # The distribution between the nodes is smooth
         error = float(np.hypot(extent.log_err, 0.05 if radii.size > 1 else 0.0))

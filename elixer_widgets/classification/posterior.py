@@ -44,7 +44,8 @@ class Clues:
 
     `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`, `lines` everything found
     in the spectrum, `fibers` the line in each fiber, `sizes` how large the source looks on the images,
-    `neighbours` the catalogue objects around (within `NEIGHBOUR_RADIUS`), those with a spectroscopic redshift.
+    `neighbours` the catalogue objects around (within `NEIGHBOUR_RADIUS`), those with a spectroscopic redshift;
+    `listed_sn` is the S/N under which a survey lists the line, NaN if none does.
     """
 
     line: LineFit
@@ -56,6 +57,7 @@ class Clues:
     fibers: tuple[FiberFlux, ...] = ()
     sizes: tuple[Extent, ...] = ()
     neighbours: tuple[Match, ...] = ()
+    listed_sn: float = NAN
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,11 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
             factors_line.width(line, clues.lsf_sigma, shifts, calibration),
             evidence_words.width(line, clues.lsf_sigma),
         ),
-        Factor("line quality", factors_line.quality(line, calibration), f"S/N {line.snr:.1f}, χ² {line.chi2:.1f}"),
+        Factor(
+            "line quality",
+            factors_line.quality(line, calibration, clues.listed_sn),
+            evidence_words.quality(line, clues.listed_sn),
+        ),
     ]
     if np.any(absorption):
         found.append(Factor("absorption lines", absorption, evidence_words.absorption(count)))
@@ -138,7 +144,8 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
         spread, fault = factors_line.fibers(clues.fibers, line.is_absorption)
         found.append(Factor("fibers", spread, evidence_words.fibers(spread, fault)))
     if clues.sizes:
-        found.append(Factor("size", factors_object.size(clues.sizes, shifts), evidence_words.size(clues.sizes)))
+        size = factors_object.size(clues.sizes, shifts, line.center, clues.continuum.estimate.value)
+        found.append(Factor("size", size, evidence_words.size(clues.sizes)))
     words = evidence_words.counterpart(clues.matches)
     if words:
         found.append(Factor("catalogue redshift", factors_object.counterpart(clues.matches, shifts), words))

@@ -16,6 +16,7 @@ from elixer_widgets.classification.identities import Shifts
 from elixer_widgets.classification.universe import (
     equivalent_width_scale,
     luminosity,
+    luminosity_distance,
     luminosity_function,
     number_density,
     volume_element,
@@ -65,8 +66,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("HeII", "AGN", (900.0, 0.7), (8.0, 0.9)),
     Kind("MgII", "AGN", (1500.0, 0.5), (35.0, 0.7)),
     Kind("MgII", "narrow-line galaxy", (120.0, 0.5), (6.0, 0.8)),
-    Kind("other", "other line", (150.0, 1.0), (20.0, 1.4)),
-    Kind("star", "star", (500.0, 0.9), (5.0, 1.3), "star"),
+    Kind("other", "other line of a galaxy", (50.0, 0.5), (6.0, 1.2)),
+    Kind("other", "other line of a nucleus", (1200.0, 0.7), (12.0, 1.0)),
+    Kind("star", "star", (1000.0, 1.0), (5.0, 1.3), "star"),
     Kind("artifact", "artifact", (120.0, 1.2), (0.0, 0.0), "blank"),
     Kind("noise", "noise", (150.0, 0.8), (0.0, 0.0), "blank"),
 )
@@ -97,9 +99,40 @@ estimate."""
 SIZES: dict[str, tuple[float, float]] = {
     "OII": (2.5, 0.5), "OIII": (0.9, 0.6), "Hb": (1.2, 0.6), "Hg": (1.5, 0.6), "Lya": (0.9, 0.5),
 }  # fmt: skip
-"""Half-light radius of galaxies: median in kpc and the spread of its logarithm. Late types of 1e9 solar masses at
-z = 0.25 have 2.7 kpc with a scatter of 0.4 (van der Wel et al. 2014, ApJ 788, 28, from memory), the dwarfs that are
-seen by their other lines are smaller; Lyα emitters have about 1 kpc (Malhotra et al. 2012, ApJ 750, L36)."""
+"""Half-light radius of galaxies of unknown luminosity: median in kpc and the spread of its logarithm. Late types of 1e9
+solar masses at z = 0.25 have 2.7 kpc with a scatter of 0.4 (van der Wel et al. 2014, ApJ 788, 28, from memory), the
+dwarfs that are seen by their other lines are smaller; Lyα emitters have about 1 kpc (Malhotra et al. 2012, ApJ 750,
+L36)."""
+
+_SIZE_OF_1E9 = (2.7, -17.7, 0.25)
+"""kpc, absolute magnitude (AB, blue) of 1e9 solar masses of young stars, and the power of mass that sizes go with: van
+der Wel et al. 2014 again, with one solar mass per solar luminosity."""
+_ROUND = 0.77
+"""Radius of the circle of the same area, as drawn sources are measured, over the semi-major axis, as those are: discs
+with axis ratios of 0.3 to 1."""
+_SIZE_SPREAD = 0.5
+
+
+def galaxy_size(identity: str, redshift: float, wavelength: float, continuum: float) -> tuple[float, float]:
+    """Median half-light radius (kpc) of galaxies, and the spread of its logarithm.
+
+    Parameters
+    ----------
+    identity : str
+        One of `SIZES`.
+    redshift : float
+    wavelength, continuum : float
+        Å, and the flux density there in 1e-17 erg/s/cm²/Å. With it, the radius of nearby galaxies follows from their
+        luminosity: at one apparent brightness they have much the same apparent size, whatever their redshift.
+    """
+    if identity == "Lya" or not continuum > 0:
+        return SIZES[identity]
+    distance = float(luminosity_distance(redshift, "Planck18"))
+    density = continuum * 1e-17 * wavelength**2 / 2.99792458e18  # erg/s/cm²/Hz
+    magnitude = -2.5 * np.log10(density * (distance * 1e5) ** 2 / (1.0 + redshift)) - 48.6
+    kpc, reference, power = _SIZE_OF_1E9
+    brighter = min(max(reference - float(magnitude), -5.0), 5.0)
+    return _ROUND * kpc * 10.0 ** (0.4 * power * brighter), _SIZE_SPREAD
 
 
 def line_density(kind: Kind, wavelength: float, redshift: float, rest: float, flux: np.ndarray) -> np.ndarray:
@@ -149,8 +182,10 @@ def rate(kind: Kind, calibration: Calibration) -> float:
 
 def share(kind: Kind, calibration: Calibration) -> float:
     """Share of a kind that is no galaxy line, relative to all that are, at S/N near 6; 0 for those that are."""
-    shares = {"other": calibration.other, "artifact": calibration.artifact, "noise": calibration.noise}
-    return shares.get(kind.identity, 0.0)
+    if kind.identity == "other":
+        nucleus = kind.name == "other line of a nucleus"
+        return calibration.other * (calibration.other_broad if nucleus else 1.0 - calibration.other_broad)
+    return {"artifact": calibration.artifact, "noise": calibration.noise}.get(kind.identity, 0.0)
 
 
 _WIDE = [i for i, kind in enumerate(KINDS) if kind.shape != "blank" and kind.equivalent_width[1] > 0]
