@@ -51,6 +51,10 @@ APERTURE_FLOOR = 0.05
 CATALOG_FLOOR = 0.2
 """Smallest relative error of a catalogue magnitude, whose aperture is not known."""
 
+LISTED_MATCHES = 8
+"""Catalogue objects whose continuum is listed, and with it the equivalent widths and P(LAE)/P(OII) of each: more than
+any table shows."""
+
 CATALOG_REACH = 0.5
 """arcsec; a catalogue object this near counts even where nothing else was detected."""
 
@@ -291,7 +295,7 @@ def continuum_sources(
         From the spectrum.
     growths, sources, matches
         From the images and catalogues: g, r and F606W are used. Of a match, the magnitude at face value;
-        the first three are listed, the selected one enters.
+        the first `LISTED_MATCHES` are listed, the selected one enters.
     given : iterable of Magnitude
         What the caller knows of the object.
     depth : float
@@ -337,7 +341,7 @@ def continuum_sources(
             listed.append(image(estimate))
 
     anything_seen = any(each.weight > 0 and not each.is_limit for each in listed)
-    for match in list(matches)[:3]:
+    for match in list(matches)[:LISTED_MATCHES]:
         estimate = _from_match(match, wavelength)
         if estimate is None:
             continue
