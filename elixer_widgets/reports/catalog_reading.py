@@ -178,8 +178,7 @@ def _rows(table: Table | None, name: str, layout: TableLayout, file: h5py.File, 
         pieces = [table.read(int(run[0]), run.size) for run in runs]
     else:
         step = max(1, 2**24 // layout.dtype.itemsize)
-        whole = (table.read(start, min(step, table.count - start)) for start in range(0, table.count, step))
-        pieces = [rows[np.isin(rows["detectid"], ids)] for rows in whole]
+        pieces = [rows[np.isin(rows["detectid"], ids)] for rows in table.pieces(step)]
     return _marked(np.concatenate([layout.rows(0), *pieces]), layout)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from os import PathLike
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from elixer_widgets.reports.catalog import (
     new_file,
     version_rows,
 )
+from elixer_widgets.reports.merge_helpers import Helper, in_order, spare_cores
+from elixer_widgets.reports.merge_helpers import helpers as begun
 from elixer_widgets.reports.merge_input import Catalog, Reader, Table
 
 PIECE_BYTES = 8 * 2**20
@@ -34,6 +37,18 @@ OPTIONAL = {
     "NeighborSpectra": "NeighborSpectra Table",
     "DeblendedSpectra": "DeblendedSpectra Table",
 }
+
+SMALL_BYTES = 4 * 2**20
+"""Catalogues smaller than this are read whole, many at a time."""
+
+BATCH = 100
+"""So many small catalogues make a task of a helper."""
+
+HELP_FROM, MOST_HELPERS = 2000, 3
+"""With so many small catalogues helpers are worth their start, a few seconds; disks do not serve many."""
+
+_Plan = dict[str, tuple[TableLayout, str, int | None]]
+"""Path of a table -> layout, title, rows a chunk."""
 
 _Select = Callable[[np.ndarray, int], np.ndarray]
 """(rows, number of the first in its table) -> which of them to keep."""
@@ -70,6 +85,17 @@ class _Output:
             self.used += kept
             start += count
 
+    def put(self, rows: np.ndarray) -> None:
+        """Append rows of today's layout."""
+        start = 0
+        while start < rows.size:
+            if self.used == self.buffer.size:
+                self.flush()
+            count = min(rows.size - start, self.buffer.size - self.used)
+            self.buffer[self.used : self.used + count] = rows[start : start + count]
+            self.used += count
+            start += count
+
     def flush(self) -> None:
         """Write what has been gathered: each write costs the same however small."""
         if not self.used:
@@ -86,16 +112,21 @@ class _Output:
         self.used = 0
 
     def finish(self) -> dict[str, np.ndarray]:
-        """Write the rest and say how many rows there are; the key columns, whole."""
+        """Write the rest and say how many rows there are; the key columns, whole, which are let go here."""
         self.flush()
+        self.buffer = self.buffer[:0].copy()
         self.table.attrs["NROWS"] = np.int64(self.table.shape[0])
-        empty = {column: np.zeros(0, self.layout.dtype[column]) for column in self.keys}
-        return {column: np.concatenate([empty[column], *found]) for column, found in self.keys.items()}
+        keys = {
+            column: np.concatenate([np.zeros(0, self.layout.dtype[column]), *found])
+            for column, found in self.keys.items()
+        }
+        self.keys = {}
+        return keys
 
 
-def _plan() -> dict[str, tuple[TableLayout, str, int | None]]:
+def _plan() -> _Plan:
     """Path -> layout, title, rows a chunk, of every table that may be merged."""
-    plan: dict[str, tuple[TableLayout, str, int | None]] = {
+    plan: _Plan = {
         name: (catalog_layout(name), title, chunk) for name, (title, chunk) in TABLES.items() if name != "Version"
     }
     plan |= {name: (catalog_layout(name), title, None) for name, title in OPTIONAL.items()}
@@ -141,25 +172,28 @@ class _Choice:
         }
 
 
-def _winners(paths: list[Path], reader: Reader) -> list[_Choice]:
+def _keys(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Of some catalogues the detectids and times of all rows of `Detections`, and how many rows each has."""
+    layout, reader = catalog_layout("Detections"), Reader()
+    ids, stamps = [np.zeros(0, "i8")], [np.zeros(0, layout.dtype["elixer_datetime"])]
+    sizes: list[int] = []
+    for path in paths:
+        with reader.open(path) as catalog:
+            table = catalog.table("Detections", layout)
+            sizes.append(0 if table is None else table.count)
+            for data in () if table is None else table.pieces(_step(layout)):
+                ids.append(data["detectid"].copy())
+                stamps.append(data["elixer_datetime"].copy())
+    return np.concatenate(ids), np.concatenate(stamps), sizes
+
+
+def _winners(paths: list[Path], crew: list[Helper]) -> list[_Choice]:
     """For each file which rows of `Detections` to keep: one a detectid, the latest elixer_datetime.
 
     Of equal times the row that comes last wins.
     """
-    layout = catalog_layout("Detections")
-    times = layout.dtype["elixer_datetime"]
-    ids, stamps = [np.zeros(0, "i8")], [np.zeros(0, times)]
-    sizes = np.zeros(len(paths), "i8")
-    for number, path in enumerate(paths):
-        with reader.open(path) as catalog:
-            table = catalog.table("Detections", layout)
-            if table is None:  # cannot be: it was checked when opened
-                continue
-            sizes[number] = table.count
-            for start in range(0, table.count, _step(layout)):
-                data = table.read(start, min(_step(layout), table.count - start))
-                ids.append(data["detectid"].copy())
-                stamps.append(data["elixer_datetime"].copy())
+    tasks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+    ids, stamps, sizes = zip(*in_order(_keys, tasks, crew), strict=True)
     everyone, when = np.concatenate(ids), np.concatenate(stamps)
     order = np.lexsort((np.arange(everyone.size), when, everyone))
     found = everyone[order]
@@ -167,10 +201,10 @@ def _winners(paths: list[Path], reader: Reader) -> list[_Choice]:
     last[:-1] = found[1:] != found[:-1]
     keep = np.zeros(everyone.size, bool)
     keep[order[last]] = True
-    ends = np.cumsum(sizes)
+    counts = [count for each in sizes for count in each]
     return [
-        _Choice(everyone[end - size : end].copy(), np.flatnonzero(keep[end - size : end]))
-        for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)
+        _Choice(everyone[end - count : end].copy(), np.flatnonzero(keep[end - count : end]))
+        for count, end in zip(counts, np.cumsum(counts, dtype=int).tolist(), strict=True)
     ]
 
 
@@ -209,7 +243,12 @@ def _kept_of_repeated(source: Table, wanted: dict[int, tuple[int, int]]) -> np.n
     return keep
 
 
-def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[str], unique: bool = False) -> Path:
+def merge_catalogs(
+    paths: Iterable[str | PathLike[str]],
+    path: str | PathLike[str],
+    unique: bool = False,
+    helpers: int | None = None,
+) -> Path:
     """Merge catalogues into one.
 
     Parameters
@@ -221,6 +260,9 @@ def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[st
     unique : bool
         Keep each detectid once, with the latest `elixer_datetime` (of equal times the one that comes last), and
         the rows of the other tables from the same file. Without it everything is kept.
+    helpers : int, optional
+        How many processes more open small catalogues; as many as there are idle cores, up to three, if there are
+        thousands of them. The result is the same.
 
     Returns
     -------
@@ -236,7 +278,7 @@ def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[st
     Notes
     -----
     Rows are read once, in pieces (with `unique`, the rows of `Detections` twice). Held are one piece a table (8 MB) and
-    the keys: 8 bytes a row, 8 more for positions, and with `unique` 60 bytes a detection.
+    the keys: 8 bytes a row, of the largest table some 40 while its index is made, with `unique` 60 a detection.
     """
     inputs = [Path(each) for each in paths]
     target = Path(path)
@@ -247,23 +289,44 @@ def merge_catalogs(paths: Iterable[str | PathLike[str]], path: str | PathLike[st
             raise DataError(f"{each}: there is no such catalogue; check the name")
         if target.exists() and each.samefile(target):
             raise DataError(f"{target}: is one of the catalogues to be merged; write to another file")
-    plan, reader = _plan(), Reader()
-    choices = _winners(inputs, reader) if unique else None
+    if helpers is None:
+        helpers = max(0, min(MOST_HELPERS, spare_cores())) if len(inputs) >= HELP_FROM else 0
+    with begun(helpers) as crew:
+        choices = _winners(inputs, crew) if unique else None
+        jobs = [(each, None if choices is None else choices[number]) for number, each in enumerate(inputs)]
+        _write(target, [(each, choice) for each, choice in jobs if choice is None or choice.rows.size], crew)
+    return target
+
+
+def _write(target: Path, jobs: list[tuple[Path, _Choice | None]], crew: list[Helper]) -> None:
+    """Write what is to be taken of the inputs into one new file."""
+    plan = _plan()
     with new_file(target) as file:
         prepare_file(file, TITLE)
         title, chunk = TABLES["Version"]
         layout = catalog_layout("Version")
         create_table(file, "Version", layout.dtype, version_rows(), title, layout.fills, chunk)
         outputs = {name: _start(file, name, *plan[name]) for name in plan if name in TABLES}
-        for number, each in enumerate(inputs):
-            choice = None if choices is None else choices[number]
-            if choice is not None and not choice.rows.size:
+
+        def output(name: str) -> _Output:
+            if name not in outputs:
+                outputs[name] = _start(file, name, *plan[name])
+            return outputs[name]
+
+        for small, group in groupby(jobs, lambda job: job[0].stat().st_size < SMALL_BYTES):
+            if small:
+                few = list(group)
+                batches = [few[start : start + BATCH] for start in range(0, len(few), BATCH)]
+                for found in in_order(_gathered, batches, crew):
+                    for name, rows in found.items():
+                        output(name).put(rows)
                 continue
-            with reader.open(each) as catalog:
-                _copy_catalog(catalog, file, plan, outputs, choice)
-        for name, output in outputs.items():
-            index_table(file, name, output.finish())
-    return target
+            for each, choice in group:
+                with Reader().open(each) as catalog:
+                    for name, table, select in _tables(catalog, plan, choice):
+                        output(name).take(table, select)
+        for name, each_output in outputs.items():
+            index_table(file, name, each_output.finish())
 
 
 def _start(file: h5py.File, name: str, layout: TableLayout, title: str, chunk: int | None) -> _Output:
@@ -275,23 +338,15 @@ def _start(file: h5py.File, name: str, layout: TableLayout, title: str, chunk: i
     return _Output(table, layout, keys, np.empty(_step(layout), layout.dtype))
 
 
-def _copy_catalog(
-    catalog: Catalog,
-    file: h5py.File,
-    plan: dict[str, tuple[TableLayout, str, int | None]],
-    outputs: dict[str, _Output],
-    choice: _Choice | None,
-) -> None:
-    """Append all tables of one input; of the detections chosen, if given, and of the other tables what is theirs."""
+def _tables(catalog: Catalog, plan: _Plan, choice: _Choice | None) -> Iterator[tuple[str, Table, _Select | None]]:
+    """The tables of one input with what to take: all, or the detections chosen and what is theirs."""
     ids = wanted = None
     if choice is not None:
         ids, wanted = choice.ids, choice.repeated()
-    for name, (layout, title, chunk) in plan.items():
+    for name, (layout, _, _) in plan.items():
         table = catalog.table(name, layout)
         if table is None or not table.count:
             continue
-        if name not in outputs:
-            outputs[name] = _start(file, name, layout, title, chunk)
         select: _Select | None = None
         if choice is not None and name == "Detections":
             taken = np.zeros(table.count, bool)
@@ -299,7 +354,22 @@ def _copy_catalog(
             select = partial(_masked, mask=taken)
         elif choice is not None:
             select = partial(_masked, mask=_kept_of_repeated(table, wanted) if wanted else None, ids=ids)
-        outputs[name].take(table, select)
+        yield name, table, select
+
+
+def _gathered(jobs: Sequence[tuple[Path, _Choice | None]]) -> dict[str, np.ndarray]:
+    """All rows to be taken of some small catalogues, a table each."""
+    plan, reader = _plan(), Reader()
+    found: dict[str, list[np.ndarray]] = {}
+    for path, choice in jobs:
+        with reader.open(path) as catalog:
+            for name, table, select in _tables(catalog, plan, choice):
+                rows = table.read(0, table.count)
+                if select is not None:
+                    mask = select(rows, 0)
+                    rows = rows if mask.all() else rows[mask]
+                found.setdefault(name, []).append(rows)
+    return {name: np.concatenate(rows) for name, rows in found.items()}
 
 
 def _masked(data: np.ndarray, start: int, mask: np.ndarray | None = None, ids: np.ndarray | None = None) -> np.ndarray:

@@ -162,7 +162,12 @@ class Table:
         into[:] = today
         return into
 
+    def pieces(self, step: int) -> Iterator[np.ndarray]:
+        """All rows, `step` at a time."""
+        for start in range(0, self.count, step):
+            yield self.read(start, min(step, self.count - start))
+
     def column(self, name: str, step: int) -> np.ndarray:
         """One column whole, reading `step` rows at a time."""
-        pieces = [self.read(start, min(step, self.count - start))[name] for start in range(0, self.count, step)]
-        return np.concatenate([np.zeros(0, self.layout.dtype[name]), *(each.copy() for each in pieces)])
+        pieces = [rows[name].copy() for rows in self.pieces(step)]
+        return np.concatenate([np.zeros(0, self.layout.dtype[name]), *pieces])

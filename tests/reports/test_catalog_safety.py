@@ -62,7 +62,7 @@ def kill(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(merge, "_copy_catalog"), (merge, "index_table"), (_files.os, "fsync"), (_files.Path, "replace")],
+    [(merge, "_tables"), (merge, "index_table"), (_files.os, "fsync"), (_files.Path, "replace")],
 )
 def test_a_killed_merge_leaves_the_old_file(
     inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str
