@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, default=Path("../shared/reference"))
     parser.add_argument("--output", type=Path, default=Path("docs/photometry.md"))
     parser.add_argument("--per-case", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=2718)
     options = parser.parse_args()
     start = time.monotonic()
     parts = [
