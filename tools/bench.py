@@ -109,7 +109,9 @@ def main() -> int:
         print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB\n")
         print("Against ELiXer 1.22.5 (its figures: one idle core of another, similar computer), processor time:\n")
         bench_original.main()
-        print()
+        print(flush=True)
+        subprocess.call([sys.executable, str(Path(__file__).with_name("bench_merge.py"))])
+        print(flush=True)
         if arguments.no_browser:
             return 0
         page = Path(__file__).with_name("bench_page.py")

@@ -39,7 +39,8 @@ inputs = sorted(Path(sys.argv[1]).glob("*.h5"))
 before = peak()
 start, used = time.perf_counter(), time.process_time()
 merge_catalogs(inputs, sys.argv[2], unique=sys.argv[3] == "unique")
-print(time.perf_counter() - start, time.process_time() - used, before, peak())
+helpers = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.perf_counter() - start, time.process_time() - used + helpers.ru_utime + helpers.ru_stime, before, peak())
 """
 
 
