@@ -14,11 +14,12 @@ from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, wrap
 from elixer_widgets.reports.colors import BLACK, FIBER_COLORS, GOLD, GREY, TARGET_COLORS, WARNING, fiber_color
-from elixer_widgets.reports.derived import from_aperture
+from elixer_widgets.reports.derived import from_aperture, redshift_as
 from elixer_widgets.reports.layout import Box, cutout_box
 from elixer_widgets.reports.sky import View, cropped, native_view, picture, plain_view, stack
 from elixer_widgets.reports.stretch import colored, map_limits
-from elixer_widgets.reports.wording import plae, shorten
+from elixer_widgets.reports.wording import plae, shorten, width
+from elixer_widgets.spectra.continuum import rest_width
 
 SEARCH = 3.0  # arcsec, half side of the search box
 TARGET_HALF = 0.375  # arcsec, half side of a catalogue square
@@ -56,7 +57,7 @@ def chosen_cutouts(cutouts: tuple[Cutout, ...], places: int) -> list[int]:
 
 
 def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
-    """Under a cutout: magnitude or limit, aperture radius, and P(LAE)/P(OII) from it."""
+    """Under a cutout: magnitude or limit, aperture radius, and the Lyα rest width and P(LAE)/P(OII) from it."""
     if growth.is_limit and np.isfinite(growth.limit):
         first = f"> {growth.limit:.1f} (2σ)"
     elif np.isfinite(growth.mag):
@@ -68,7 +69,11 @@ def caption(growth: Growth, interpretation: Interpretation) -> list[str]:
     if np.isfinite(growth.radius):
         first += f'  r {growth.radius:.1f}"' + (" (person)" if growth.by_person else "")
     lines = [first]
-    ratio = from_aperture(interpretation, growth.survey, growth.band)[1]
+    estimate, ratio = from_aperture(interpretation, growth.survey, growth.band)
+    line = interpretation.measurements.line
+    if estimate is not None and estimate.value > 0:
+        rest = rest_width(line.flux, line.flux_err, estimate, redshift_as("Lya", line.center))
+        lines.append(f"EWr: {width(*rest)}")
     if ratio is not None:
         lines.append(f"PLAE: {plae(ratio)}")
     if growth.note:
@@ -290,7 +295,9 @@ def _draw_band(canvas: Canvas, slot: int, index: int, interpretation: Interpreta
     lines = ["no aperture was measured"] if growth is None else caption(growth, interpretation)
     if cutout.note:
         lines += wrap(cutout.note, CAPTION_CHARACTERS)
-    canvas.text(box.center[0], box.bottom + 12, "\n".join(lines[:CAPTION_LINES]), 8, align="center", vertical="top")
+    if len(lines) > CAPTION_LINES:
+        lines = [*lines[: CAPTION_LINES - 1], lines[CAPTION_LINES - 1].rstrip(" ,;") + " …"]
+    canvas.text(box.center[0], box.bottom + 12, "\n".join(lines), 8, align="center", vertical="top")
 
 
 def _draw_source(canvas: Canvas, view: View, source: SourceEllipse) -> None:

@@ -13,7 +13,7 @@ from elixer_widgets._files import replacing
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import Cutout
-from elixer_widgets.reports.canvas import Canvas, nice_ticks
+from elixer_widgets.reports.canvas import Canvas, nice_ticks, wrap
 from elixer_widgets.reports.colors import BLACK, BLUE, fiber_color
 from elixer_widgets.reports.derived import fiber_images, measured_spectrum
 from elixer_widgets.reports.fibers import ROWS_SHOWN, SHAPE, weighted_sum
@@ -33,10 +33,12 @@ PAPER, INK, FAINT, ACCENT = "#1c1c1e", "#f2f2f2", "#b8b8b8", "#FF8A5B"
 LEFT, RIGHT = 14.0, 526.0
 PANEL = 244.0
 CELL = PANEL * SHAPE[0] / SHAPE[1]
-ROWS_TOP = 118.0
+ROWS_TOP = 136.0
 WIDE = 30.0
 """arcsec; side of the wide image: three times ELiXer's default distance to neighbours."""
 
+SMALL = 62  # characters in a line of small type
+NO_FLAGS, AUTOMATIC = "no flags", "all choices automatic"
 ROW_NAMES = ("sum", "1", "2", "3", "4")
 
 
@@ -61,20 +63,21 @@ def headline(interpretation: Interpretation) -> list[str]:
     return [
         f"{detection.label}   z {redshift(interpretation)}",
         f"P(Lyα) {p_lya}   {wave}   S/N {snr}",
-        f"{len(flags)} flag{'s' if len(flags) != 1 else ''}: {', '.join(flags)}" if flags else "no flags",
-        f"set by a person: {'; '.join(said)}" if said else "all choices automatic",
+        f"{len(flags)} flag{'s' if len(flags) != 1 else ''}: {', '.join(flags)}" if flags else NO_FLAGS,
+        f"set by a person: {'; '.join(said)}" if said else AUTOMATIC,
     ]
 
 
 def draw_mini(interpretation: Interpretation) -> Canvas:
     """All of it on one upright picture."""
     canvas = Canvas(WIDTH, HEIGHT, PAPER, DPI)
-    first, second, *rest = headline(interpretation)
+    first, second, flags, said = headline(interpretation)
     canvas.text(LEFT, 24, first, fitting_size(first, RIGHT - LEFT, 12, 8), color=INK, bold=True)
     canvas.text(LEFT, 50, second, 10, color=INK)
-    for row, text in enumerate(rest):
-        colour = FAINT if text in ("no flags", "all choices automatic") else ACCENT
-        canvas.text(LEFT, 72 + 19 * row, shorten(text, 62), 7.5, color=colour)
+    small = [(shorten(flags, SMALL), FAINT if flags == NO_FLAGS else ACCENT)]
+    small += [(line, FAINT if said == AUTOMATIC else ACCENT) for line in wrap(shorten(said, 2 * SMALL - 10), SMALL)[:2]]
+    for row, (text, color) in enumerate(small):
+        canvas.text(LEFT, 70 + 18 * row, text, 7.5, color=color)
     _draw_rows(canvas, interpretation)
     _draw_line(canvas, interpretation)
     _draw_sky(canvas, interpretation)
@@ -131,7 +134,7 @@ def _square(number: int) -> Box:
 
 
 def _title(canvas: Canvas, box: Box, text: str) -> None:
-    canvas.text(box.center[0], box.top - 13, shorten(text, 34), 8, color=INK, align="center")
+    canvas.text(box.center[0], box.top - 13, shorten(text, 30), 8, color=INK, align="center")
 
 
 def _draw_sky(canvas: Canvas, interpretation: Interpretation) -> None:
@@ -163,7 +166,7 @@ def _draw_wide(canvas: Canvas, interpretation: Interpretation, near: Box, box: B
         about = [note for note in measurements.notes if "imag" in note.lower()]
         canvas.not_available(box, "Image", "; ".join(about) or "no image covers this position")
         return
-    _title(canvas, box, f'{shorten(cutout.survey, 16)} {cutout.band}, {WIDE:g}" wide')
+    _title(canvas, box, shorten(f'{cutout.band}, {WIDE:g}": {cutout.survey}', 20))  # the dashed lines run beside it
     view = native_view(box, cutout, detection.ra, detection.dec, WIDE)
     canvas.image(picture(cropped(cutout, detection.ra, detection.dec, WIDE)), box)
     half = FIELD / 2

@@ -155,7 +155,11 @@ def test_captions_write_limits_as_limits() -> None:
     assert imaging.caption(growth, interpretation)[0] == 'm 24.60±0.08  r 1.2"'
     faint = replace(growth, is_limit=True, by_person=True)
     assert imaging.caption(faint, interpretation)[0] == '> 26.3 (2σ)  r 1.2" (person)'
-    assert imaging.caption(growth, interpretation)[1] == "PLAE: 30 (9 to 90)"
+    z = 4500.0 * 1.000279 / 1215.67 - 1  # the air's refraction put right by hand
+    wide = 1.5e-16 / (0.09 * 1e-17) / (1 + z)  # line flux over continuum: not the 2 + z of the original's caption
+    said = imaging.caption(growth, interpretation)[1]
+    assert said.startswith("EWr: ") and float(said[5:].split("±")[0]) == pytest.approx(wide, rel=0.001)
+    assert imaging.caption(growth, interpretation)[2] == "PLAE: 30 (9 to 90)"
 
 
 def test_stack_is_on_the_scale_of_the_noise() -> None:
