@@ -263,7 +263,8 @@ def submit_array(options: argparse.Namespace, detectids: Sequence[int], output: 
     site, queue, plan = _plan(options, sum(len(each.detectids) for each in unfinished) + len(fresh) or 1)
     if fresh:
         parts = min(len(fresh), max(1, plan.dispatches - len(unfinished)))
-        unfinished += slurm.add_dispatches(folder, fresh, parts, options.dispatch_base)
+        # in order of their numbers, by which a release keeps a shot together
+        unfinished += slurm.add_dispatches(folder, sorted(fresh), parts, options.dispatch_base)
     wishes = slurm.Wishes(
         options.time or "", options.email or "", options.alloc or "", options.dependency or "", bool(options.slurm)
     )

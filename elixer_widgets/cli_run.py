@@ -265,6 +265,10 @@ def merge_command(options: argparse.Namespace) -> int:
     from elixer_widgets.reports import merge_catalogs
 
     dispatched = getattr(options, "dispatched", True)
+    if dispatched and not options.inputs:
+        from elixer_widgets.bulk.collect import take_over
+
+        take_over(Path.cwd(), Path.cwd().name)  # rows of shares whose job was killed
     inputs = [Path(each).expanduser() for each in options.inputs] or catalogs_below(Path.cwd(), dispatched)
     if not inputs:
         raise DataError(f"{Path.cwd()}: holds no catalogue (*_cat.h5, dispatch_*/*/*_cat.h5); name the files")

@@ -36,7 +36,7 @@ def slurm() -> Iterator[dict[str, str]]:
         yield environment | {"PYTHONPATH": str(PROJECT)}
 
 
-def _until(true: Callable[[], object], seconds: float = 120.0) -> None:
+def _until(true: Callable[[], object], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it does not happen"
@@ -93,7 +93,7 @@ def test_submit_kill_cancel_recover_merge(slurm: dict[str, str], simulated: Path
     shares = [folder / f"dispatch_{number:04d}" / "example" for number in range(2)]
 
     def call(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=tmp_path, env=slurm, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=tmp_path, env=slurm, capture_output=True, text=True, timeout=300)
 
     def queued() -> str:
         return call("squeue", "--noheader", "--array", "--format", "%i %T").stdout
