@@ -296,27 +296,70 @@ def truth_table(answers: Answers) -> str:
     )
 
 
-def goal(answers: Answers) -> str:
-    """Lyα against [O II], beside what was published."""
+def _published_terms(answers: Answers) -> dict[str, Answers]:
+    """The samples that Lyα and [O II] are told apart on, the one nearest to the published terms last.
+
+    What was published was measured on lines of objects whose redshift another survey has. Those are found where images
+    are deep, and a Lyα emitter is in such a survey for its equivalent width, above 20 Å in the rest frame. All that is
+    known of the paper here is its abstract; this definition was fixed before the detections were looked at.
+    """
     sure = answers.take(np.flatnonzero(answers.sn > 5.5))
     strong = sure.take(np.flatnonzero((sure.truth != "Lya") | (sure.ew_true > EQUIVALENT_WIDTH_CUT)))
-    galaxies = sure.take(np.flatnonzero(np.isin(sure.kind, ("LAE", "galaxy")) & np.isin(sure.truth, ("Lya", "OII"))))
+    deep = strong.take(np.flatnonzero(np.char.startswith(strong.survey.astype(str), "deep")))
+    return {
+        "S/N > 4.8": answers,
+        "S/N > 5.5": sure,
+        "S/N > 5.5, true Lyα of rest width > 20 Å only": strong,
+        "S/N > 5.5, true Lyα of rest width > 20 Å only, deep imaging": deep,
+    }
+
+
+def _pairs(answers: Answers) -> Answers:
+    """Lyα emitters and [O II] galaxies alone, whose distributions are known in full."""
+    return answers.take(
+        np.flatnonzero(np.isin(answers.kind, ("LAE", "galaxy")) & np.isin(answers.truth, ("Lya", "OII")))
+    )
+
+
+def goal(answers: Answers) -> str:
+    """Lyα against [O II], beside what was published."""
+    terms = _published_terms(answers)
     rows = [("ELiXer on its own test sample (Davis et al. 2023)", "98.1", "1.2", "99.1")]
-    for name, part in (
-        ("S/N > 4.8", answers),
-        ("S/N > 5.5", sure),
-        ("S/N > 5.5, true Lyα of rest width > 20 Å only", strong),
-    ):
+    for name, part in terms.items():
         rows.append(_goal_row(f"this package, {name}", scores.sample(part.truth, part.p("Lya") > part.p("OII"))))
-    for part, name in ((sure, "S/N > 5.5"), (strong, "S/N > 5.5, true Lyα of rest width > 20 Å only")):
+    later = dict(list(terms.items())[1:])
+    for name, part in later.items():
         rows += [
             _goal_row(f"{rule}, {name}", scores.sample(part.truth, chosen))
             for rule, chosen in scores.rules(part).items()
             if not rule.startswith("this")
         ]
-    best = scores.sample(galaxies.truth, calibration_ceiling.log_odds(galaxies) > 0)
-    rows.append(_goal_row("flux, wavelength and rest width known without error, S/N > 5.5", best))
+    for name, part in later.items():
+        known = _pairs(part)
+        best = scores.sample(known.truth, calibration_ceiling.log_odds(known) > 0)
+        rows.append(_goal_row(f"flux, wavelength and rest width known without error, {name}", best))
+    for name, part in later.items():
+        known = _pairs(part)
+        best = scores.sample(known.truth, calibration_ceiling.ideal_log_odds(known) > 0)
+        rows.append(_goal_row(f"an ideal judge, {name}", best))
     return table(("", "accuracy %", "[O II] in what is taken for Lyα %", "true Lyα recovered %"), rows)
+
+
+def trade(answers: Answers) -> str:
+    """What is recovered at the published contamination, and the contamination at the published recovery."""
+    rows = []
+    for name, part in list(_published_terms(answers).items())[1:]:
+        known = _pairs(part)
+        ours = np.log(np.maximum(known.p("Lya"), 1e-12) / np.maximum(known.p("OII"), 1e-12))
+        for who, odds in (("this package", ours), ("an ideal judge", calibration_ceiling.ideal_log_odds(known))):
+            order = np.argsort(-odds)
+            lya = known.truth[order] == "Lya"
+            recovered = np.cumsum(lya) / max(lya.sum(), 1)
+            mixed = np.cumsum(~lya) / np.arange(1, lya.size + 1)
+            kept = recovered[mixed <= PUBLISHED[1]].max(initial=0.0)
+            needed = mixed[recovered >= PUBLISHED[2]].min(initial=1.0)
+            rows.append((f"{who}, {name}", percent(float(kept)), percent(float(needed))))
+    return table(("", "true Lyα recovered % with 1.2 % of [O II]", "[O II] % with 99.1 % recovered"), rows)
 
 
 PUBLISHED = (0.981, 0.012, 0.991)
@@ -332,11 +375,9 @@ def _against_published(name: str, s: scores.Sample) -> str:
 
 def summary(answers: Answers) -> str:
     """What of the published numbers was reached, and where P(Lyα) is farthest off."""
-    sure = answers.take(np.flatnonzero(answers.sn > 5.5))
-    strong = sure.take(np.flatnonzero((sure.truth != "Lya") | (sure.ew_true > EQUIVALENT_WIDTH_CUT)))
     lines = [
         _against_published(name, scores.sample(part.truth, part.p("Lya") > part.p("OII")))
-        for name, part in (("all above S/N 5.5", sure), ("of these, true Lyα above 20 Å only", strong))
+        for name, part in list(_published_terms(answers).items())[1:]
     ]
     off = []
     for low, high in itertools.pairwise(SN_EDGES):
@@ -372,6 +413,7 @@ def write(answers: Answers, docs: Path, seeds: str, commit: str) -> None:
             provenance=provenance,
             goal=goal(answers),
             summary=summary(answers),
+            trade=trade(answers),
             truth=truth_table(answers),
             density=density_words,
             false=", ".join(f"{name} {percent(value)} %" for name, value in FALSE_SHARE.items()),

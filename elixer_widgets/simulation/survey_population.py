@@ -23,7 +23,7 @@ WAVE_RANGE = (3500.0, 5500.0)  # Å; where detected lines may lie
 MINIMUM_SN = 4.8  # measured; HETDEX lists line detections from here on
 SQUARE_DEGREES = (180.0 / np.pi) ** 2  # in a steradian
 
-_GALAXY_LINES = ("OII", "NeIII", "Hd", "Hg", "Hb", "OIII4959", "OIII")
+GALAXY_LINES = ("OII", "NeIII", "Hd", "Hg", "Hb", "OIII4959", "OIII")
 _AGN_LINES = ("OVI", "Lya", "NV", "SiIV", "CIV", "HeII", "CIII", "MgII")
 
 IDENTITY_OF_LINE = {name: name for name in ("Lya", "OII", "OIII", "Hb", "Hg", "CIV", "CIII", "HeII", "MgII")}
@@ -194,6 +194,20 @@ def _emitters(count: int, rng: np.random.Generator) -> Lines:
     return _flatten(("Lya",), z, flux[:, None], velocity, width, nothing, np.zeros(count, bool), size, area, rng)
 
 
+def galaxy_ratios(width: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Fluxes of `GALAXY_LINES` over [O II], shape (n, lines), for rest equivalent widths of [O II] in Å; see
+    `_galaxies`."""
+    count = width.size
+    excitation = -0.05 + 0.5 * (np.log10(width) - 1.08) + 0.35 * rng.standard_normal(count)
+    oiii = 10 ** np.clip(excitation, -1.3, 1.1)
+    hb = 0.35 * 10 ** (0.15 * rng.standard_normal(count) + 0.12 * np.clip(excitation, -1.0, 1.0))
+    # [Ne III]/[O III] is nearly fixed, since both ions share the gas; the Balmer lines follow case B with some dust
+    dust = 10 ** (-0.03 * np.abs(rng.standard_normal(count)))
+    neiii = oiii * 0.08 * 10 ** (0.12 * rng.standard_normal(count))
+    one = np.ones(count)
+    return np.stack([one, neiii, 0.259 * hb * dust**2, 0.468 * hb * dust, hb, oiii / 2.98, oiii], axis=1)
+
+
 def _galaxies(count: int, rng: np.random.Generator) -> Lines:
     """Star-forming galaxies at z < 0.48, with all lines that follow from their [O II].
 
@@ -204,17 +218,11 @@ def _galaxies(count: int, rng: np.random.Generator) -> Lines:
     """
     z, flux, area = _draw_cells("galaxy", count, rng)
     width = oii_width_median(z) * 10 ** (OII_WIDTH_SCATTER * rng.standard_normal(count))
-    excitation = -0.05 + 0.5 * (np.log10(width) - 1.08) + 0.35 * rng.standard_normal(count)
-    oiii = flux * 10 ** np.clip(excitation, -1.3, 1.1)
-    hb = flux * 0.35 * 10 ** (0.15 * rng.standard_normal(count) + 0.12 * np.clip(excitation, -1.0, 1.0))
-    # [Ne III]/[O III] is nearly fixed, since both ions share the gas; the Balmer lines follow case B with some dust
-    dust = 10 ** (-0.03 * np.abs(rng.standard_normal(count)))
-    neiii = oiii * 0.08 * 10 ** (0.12 * rng.standard_normal(count))
-    fluxes = np.stack([flux, neiii, 0.259 * hb * dust**2, 0.468 * hb * dust, hb, oiii / 2.98, oiii], axis=1)
+    fluxes = flux[:, None] * galaxy_ratios(width, rng)
     velocity = 55.0 * np.exp(0.4 * rng.standard_normal(count))
     size = np.clip(0.6 * np.exp(0.4 * rng.standard_normal(count)), 0.2, 1.8)
     nothing = np.full(count, np.nan)
-    return _flatten(_GALAXY_LINES, z, fluxes, velocity, width, nothing, np.zeros(count, bool), size, area, rng)
+    return _flatten(GALAXY_LINES, z, fluxes, velocity, width, nothing, np.zeros(count, bool), size, area, rng)
 
 
 def _nuclei(count: int, rng: np.random.Generator) -> Lines:
