@@ -78,7 +78,7 @@ def find_neighbors(release: Release, detection: Detection, radius: float) -> Nei
         except DataError as error:
             notes.append(f"{int(each)}: {error}")
             continue
-        away = float(separation(detection.ra, detection.dec, found.ra, found.dec))
+        away = float(separation(detection.ra, detection.dec, np.array([found.ra]), np.array([found.dec]))[0])
         neighbor = Neighbor(found, away)
         if len(kept[neighbor.has_line]) < MOST:
             kept[neighbor.has_line].append(neighbor)
