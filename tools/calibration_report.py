@@ -13,6 +13,7 @@ import numpy as np
 from calibration_answers import EQUIVALENT_WIDTH_CUT, Answers
 
 from elixer_widgets.classification import calibration
+from elixer_widgets.classification.choice import THRESHOLDS
 from elixer_widgets.classification.posterior import IDENTITIES, LABELS
 from elixer_widgets.simulation import survey_population
 from elixer_widgets.simulation.survey import FALSE_SHARE, mixture
@@ -240,6 +241,40 @@ def imaging_table(answers: Answers) -> str:
     return table(("imaging", *SAMPLE_HEAD[1:], "log loss"), rows)
 
 
+def redshift_table(answers: Answers) -> str:
+    """The catalogue's redshifts at each threshold on P(Lyα), beside the truth; lines of no identity have none here."""
+    rows = []
+    lya = IDENTITIES.index("Lya")
+    known = [name for name in IDENTITIES if name not in (*scores.FALSE, "other")]
+    others = answers.probabilities.copy()
+    others[:, lya] = -1.0
+    for threshold in THRESHOLDS:
+        taken = np.where(answers.p("Lya") >= threshold, lya, others.argmax(axis=1))
+        quality = answers.probabilities[np.arange(len(answers)), taken]
+        name = np.array(IDENTITIES)[taken]
+        given, right = np.isin(name, known), name == answers.truth
+        true = np.isin(answers.truth, known)
+        emitters, called = answers.truth == "Lya", name == "Lya"
+        rows.append(
+            (
+                f"{threshold:g}",
+                f"{int(given.sum()):,}",
+                percent(float(right[given].mean())),
+                percent(float(quality[given].mean())),
+                percent(float(right[true].mean())),
+                percent(float(called[emitters].mean())),
+                percent(float((~emitters)[called].mean())),
+            )
+        )
+    return table(
+        (
+            "threshold", "redshifts", "right %", "mean Q(z) %", "of all true redshifts found %", "true Lyα found %",
+            "no Lyα among those called so %",
+        ),
+        rows,
+    )  # fmt: skip
+
+
 def mistakes(answers: Answers, level: float = 0.9) -> str:
     """What is wrong where the package is sure."""
     best = answers.probabilities.argmax(axis=1)
@@ -324,7 +359,7 @@ def _pairs(answers: Answers) -> Answers:
 def goal(answers: Answers) -> str:
     """Lyα against [O II], beside what was published."""
     terms = _published_terms(answers)
-    rows = [("ELiXer on its own test sample (Davis et al. 2023)", "98.1", "1.2", "99.1")]
+    rows: list[tuple[str, ...]] = [("ELiXer on its own test sample (Davis et al. 2023)", "98.1", "1.2", "99.1")]
     for name, part in terms.items():
         rows.append(_goal_row(f"this package, {name}", scores.sample(part.truth, part.p("Lya") > part.p("OII"))))
     later = dict(list(terms.items())[1:])
@@ -429,6 +464,7 @@ def write(answers: Answers, docs: Path, seeds: str, commit: str) -> None:
             sensitivity=sensitivity(answers),
             imaging=imaging_table(answers),
             mistakes=mistakes(answers),
+            redshifts=redshift_table(answers),
         ),
         encoding="utf-8",
     )
