@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PAUSE = 0.15
-"""Seconds without a page turn before a neighbour is prepared: who leafs fast does not look at what lies between."""
+PAUSE = 0.3
+"""Seconds without a page turn before a neighbour is prepared: who leafs fast does not look at what lies between, and
+the browser is to have the processor until it has drawn."""
 
 
 def load(detection: Detection) -> None:

@@ -180,7 +180,10 @@ function render({ model, el }) {
     document.title = model.get("title");
     // browsers refuse a page that changes its address many times a second, as a drag would
     clearTimeout(moved);
-    moved = setTimeout(() => model.get("query") && history.replaceState(null, "", model.get("query")), 150);
+    moved = setTimeout(() => {
+      const query = model.get("query");
+      if (query && query !== location.search) history.replaceState(null, "", query);
+    }, 300);
   };
   // only in a page of its own: a notebook's title and address are not ours to change
   const alone = Boolean(document.body.dataset.voila);
