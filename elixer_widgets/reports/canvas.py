@@ -55,20 +55,26 @@ class Canvas:
         self.axes.set_ylim(height, 0)
         self.axes.set_autoscale_on(False)
         self._order = 0
+        self._clips: dict[Box, Any] = {}
 
     def _add(self, artist: Any, clip: Box | None) -> None:
         """Put an artist above all that is there, seen only inside `clip`."""
-        from matplotlib.transforms import Bbox, TransformedBbox
+        from matplotlib.path import Path as Shape
+        from matplotlib.transforms import Bbox, IdentityTransform, TransformedBbox, TransformedPath
 
         self._order += 1
         artist.set_zorder(self._order)
+        # an artist that comes with a clip path is spared one that is made for it and dropped: a twentieth of a page
+        artist.set_clip_path(TransformedPath(Shape.unit_rectangle(), IdentityTransform()))
         self.axes.add_artist(artist)
+        artist.set_clip_path(None)
         if clip is None:
             artist.set_clip_on(False)
-        else:
+            return
+        if clip not in self._clips:
             box = Bbox.from_extents(clip.left, clip.bottom, clip.right, clip.top)
-            artist.set_clip_path(None)
-            artist.set_clip_box(TransformedBbox(box, self.axes.transData))
+            self._clips[clip] = TransformedBbox(box, self.axes.transData)
+        artist.set_clip_box(self._clips[clip])
 
     def text(
         self,
