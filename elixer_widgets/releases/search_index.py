@@ -151,7 +151,7 @@ def build_index(release: Release, catalog: str | PathLike[str] | None = None) ->
     ----------
     release : Release
     catalog : path, optional
-        An ELiXer catalogue. One of this package says the identity; of a published one it is taken from `best_z`, P(Lyα)
+        An ELiXer catalogue. One of this package says the identity; of a published one it is taken from `z_best`, P(Lyα)
         from `plya_classification`.
 
     Raises
@@ -195,7 +195,7 @@ def _classes(catalog: Path) -> dict[str, np.ndarray]:
             if "Detections" in file:
                 rows = file["Detections"]
                 detectid, wave, z, p = (
-                    rows[name] for name in ("detectid", "wavelength_obs", "best_z", "plya_classification")
+                    rows[name] for name in ("detectid", "wavelength_obs", "z_best", "plya_classification")
                 )
                 return {
                     "detectid": detectid,

@@ -102,3 +102,36 @@ def test_the_two_interfaces_of_the_guide(execute, truth: Table) -> None:
     found = [float(each) for each in re.findall(r"z = (-?[\d.]+)", ran.text["solutions"])]
     if brightest["others"] != "none":
         assert min(abs(each - brightest["z"]) for each in found) < 0.005
+
+
+def test_a_campaign_from_the_list_to_the_report(execute, simulated: Path, tmp_path: Path) -> None:
+    from elixer_widgets.campaigns import Campaign
+    from elixer_widgets.campaigns.exports import read_answers
+
+    ran = execute("campaign")
+    assert ran.widgets == {"page": 1}
+    assert "after an undo: 2" in ran.text["answer"]
+    assert "[('karl', " in ran.text["others"] and "not answered yet: answer first" in ran.text["others"]
+    # what the folder holds is what the notebook said, read by somebody else
+    campaign = Campaign(tmp_path / "a_first_look")
+    assert len(campaign.definition.detectids) == 12
+    by_whom = {each.inspector for each in campaign.answers()}
+    assert {"karl", "robin"} < by_whom and len(by_whom) == 3
+    answers = read_answers(tmp_path / "answers.csv")
+    assert f"{len(answers)} answers read back" in ran.text["export"]
+    assert len((tmp_path / "elixer_cls.dat").read_text().splitlines()) >= len(answers)
+
+
+def test_many_detections(execute, truth: Table, tmp_path: Path) -> None:
+    import h5py
+
+    ran = execute("bulk")
+    assert "8 done, 0 skipped, 1 failed" in ran.text["run"] and "exit code 1" in ran.text["run"]
+    assert "detection 99 is not among" in ran.text["run"]
+    assert "1 done, 7 skipped" in ran.text["recover"]
+    assert len(list((tmp_path / "some").glob("*.pdf"))) == len(list((tmp_path / "some").glob("*.png"))) == 8
+    assert "10 rows, 10 detections" in ran.text["merge"]
+    with h5py.File(tmp_path / "all_cat.h5") as file:
+        rows = file["Detections"][:]
+    for row in rows:
+        assert abs(row["wavelength_obs"] - truth.loc[int(row["detectid"])]["wave"]) < 5.0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import elixer_widgets as ew
 from elixer_widgets.detection import DataError
+from elixer_widgets.releases.layout import catalog_layout
 from elixer_widgets.releases.search_index import Query, SearchIndex, build_index, load_index, understood
 
 
@@ -114,11 +115,12 @@ def test_a_published_catalogue_tells_identities_by_redshift(simulated: Path, tmp
     release = ew.open_release(simulated)
     ids = release.detectids()
     rows = np.zeros(
-        3, [("detectid", "<i8"), ("wavelength_obs", "<f4"), ("best_z", "<f4"), ("plya_classification", "<f4")]
+        3, [("detectid", "<i8"), ("wavelength_obs", "<f4"), ("z_best", "<f4"), ("plya_classification", "<f4")]
     )
+    assert set(rows.dtype.names) <= set(catalog_layout("Detections").dtype.names)
     # Lyα 1215.67 and [O II] 3728 in vacuum, observed in air; the third was never classified
     rows["detectid"], rows["wavelength_obs"] = ids[:3], (4498.0, 4472.2, 5000.0)
-    rows["best_z"], rows["plya_classification"] = (2.7, 0.2, -1.0), (0.97, 0.02, -999.999)
+    rows["z_best"], rows["plya_classification"] = (2.7, 0.2, -1.0), (0.97, 0.02, -999.999)
     with h5py.File(tmp_path / "old_cat.h5", "w") as file:
         file["Detections"] = rows
     index = build_index(release, tmp_path / "old_cat.h5")
