@@ -18,6 +18,9 @@ from elixer_widgets.reports.merge_helpers import Helper, helpers, in_order
 from tests.factories import make_detection, make_interpretation
 
 
+pytestmark = pytest.mark.slow  # starts Python five times
+
+
 def ready(crew: list[Helper]) -> None:
     """Wait until the helpers have started, so that they do get tasks."""
     for each in crew:
