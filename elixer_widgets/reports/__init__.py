@@ -1,5 +1,5 @@
-"""What leaves the page: the one-page report, the small one and the map of the neighbours, the HDF5 catalogue, merging and
-reading catalogues, and the database of report pictures."""
+"""What leaves the page: the one-page report, the small one and the map of the neighbours, the HDF5 catalogue, merging
+and reading catalogues, and the database of report pictures."""
 
 from __future__ import annotations
 
