@@ -17,7 +17,6 @@ from elixer_widgets.reports import merge, merge_catalogs, write_catalog
 from elixer_widgets.reports.merge_helpers import Helper, helpers, in_order
 from tests.factories import make_detection, make_interpretation
 
-
 pytestmark = pytest.mark.slow  # starts Python five times
 
 
