@@ -68,7 +68,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("MgII", "narrow-line galaxy", (120.0, 0.5), (6.0, 0.8)),
     Kind("other", "other line of a galaxy", (50.0, 0.5), (6.0, 1.2)),
     Kind("other", "other line of a nucleus", (1200.0, 0.7), (12.0, 1.0)),
-    Kind("star", "star", (1000.0, 1.0), (5.0, 1.3), "star"),
+    Kind("star", "star", (1000.0, 1.0), (2.5, 1.0), "star"),
     Kind("artifact", "artifact", (120.0, 1.2), (0.0, 0.0), "blank"),
     Kind("noise", "noise", (150.0, 0.8), (0.0, 0.0), "blank"),
 )
@@ -93,8 +93,8 @@ _NEBULAR_TO_OII = {"OIII": 0.9, "Hb": 0.4, "Hg": 0.18}
 
 _STAR_FLUX = (4e-16, 1.3)
 _STAR_RATE = 0.006
-"""False lines in stars, as `_AGN_RATE`: peaks of a few Å equivalent width between their absorption lines; our
-estimate."""
+"""False lines in stars, as `_AGN_RATE`: peaks of a few Å equivalent width, and as wide as may be, between their
+absorption lines; our estimate."""
 
 SIZES: dict[str, tuple[float, float]] = {
     "OII": (2.5, 0.5), "OIII": (0.9, 0.6), "Hb": (1.2, 0.6), "Hg": (1.5, 0.6), "Lya": (0.9, 0.5),
