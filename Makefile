@@ -73,6 +73,7 @@ test-browser: browser aladin
 bench: $(VENV)/.ready browser
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_bulk.py --n $(BULK)
+	$(BIN)/python tools/bench_campaign.py
 
 # Versions only: no addresses, so that a mirror works as well.
 lock: $(VENV)/.ready

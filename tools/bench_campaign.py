@@ -29,13 +29,12 @@ from elixer_widgets.campaigns.together import agreement, consensus, disagreement
 FIRST = 2101630949
 
 
-def simulate(path: Path, detections: int, inspectors: int) -> None:
+def simulate(path: Path, ids: tuple[int, ...], inspectors: int) -> None:
     """Journals as the inspectors would have written them, in nights of 500, without waiting for the disk."""
     generator = np.random.default_rng(1)
-    ids = tuple(range(FIRST, FIRST + detections))
     names = [f"inspector {i + 1}" for i in range(inspectors)]
     campaign = Campaign(path, None, names[0], definition=Definition(ids, repeats=0.02))
-    truth = generator.random(detections) < 0.4
+    truth = dict(zip(ids, generator.random(len(ids)) < 0.4, strict=True))
     verdicts = np.array([10, 15, 14, 3])
     for name in names:
         here = Campaign(path, None, name)
@@ -45,7 +44,7 @@ def simulate(path: Path, detections: int, inspectors: int) -> None:
             night = []
             session = session_name()
             for number, task in enumerate(here.tasks[start : start + 500], 1):
-                real = truth[task.detectid - FIRST] ^ (generator.random() < 0.1)
+                real = truth[task.detectid] ^ (generator.random() < 0.1)
                 said = Answer(
                     task.detectid, occasion=task.occasion, verdict=1 if real else int(generator.choice(verdicts)),
                     quality=int(generator.integers(0, 4)), identity="OII" if real else "",
@@ -85,7 +84,7 @@ def main() -> None:
     work = arguments.keep or Path(tempfile.mkdtemp(prefix="elixer-campaign-"))
     try:
         if not (work / JOURNALS).exists():
-            simulate(work, arguments.detections, arguments.inspectors)
+            simulate(work, tuple(range(FIRST, FIRST + arguments.detections)), arguments.inspectors)
         files = list((work / JOURNALS).rglob("*.jsonl"))
         size = sum(each.stat().st_size for each in files) / 1e6
         print(

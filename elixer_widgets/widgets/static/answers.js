@@ -29,6 +29,8 @@ function render({ model, el }) {
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       save();
+      // at once, so that the next key is not a letter of the remark
+      box.closest(".ew-page")?.focus({ preventScroll: true });
     }
   });
   box.addEventListener("blur", save);

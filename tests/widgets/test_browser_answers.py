@@ -1,0 +1,120 @@
+"""Answers in a real browser: keys struck one after the other, remarks, the menu, the gallery, a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from elixer_widgets import open_release
+from elixer_widgets.campaigns import Campaign, Definition, Guideline
+from elixer_widgets.widgets import dashboard
+from tests.widgets.conftest import Visit
+
+pytestmark = pytest.mark.browser
+
+PRESSED = ".ew-choose [aria-pressed=true]"
+
+
+@pytest.fixture(scope="module")
+def folder(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A campaign on the simulated release, of which bob has answered the first detection."""
+    path = tmp_path_factory.mktemp("campaign")
+    ids = tuple(int(each) for each in open_release(simulated).detectids())
+    guidelines = {"verdict 15": Guideline("Look at the exposures.", (ids[5],))}
+    bob = Campaign(path, None, "bob", definition=Definition(ids, repeats=0.0, guidelines=guidelines))
+    bob.answer(ids[0], verdict=1, quality=2, comment="I see a doublet")
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(
+    simulated: Path, folder: Path, private: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A dashboard that collects the answers of ann."""
+    environment = {**private, dashboard.CAMPAIGN_VARIABLE: str(folder), dashboard.INSPECTOR_VARIABLE: "ann"}
+    with dashboard.running(simulated, environment=environment, log=tmp_path_factory.mktemp("voila") / "log") as url:
+        yield url
+
+
+def counted(visit: Visit, count: int) -> None:
+    """Wait until so many detections are answered."""
+    visit.until(f"document.querySelector('.ew-progress b').textContent === '{count}'")
+
+
+def test_a_night(visit: Visit, address: str, folder: Path) -> None:
+    ids = Campaign(folder).definition.detectids
+    page = visit.page
+    page.goto(address, timeout=120_000)
+    visit.wait()
+    assert "bob" not in visit.text(".ew-choose")
+
+    # struck as fast as keys can be: none may be lost or act as another
+    for keys in ("d", "n", "e", "3", "d", "r"):
+        page.keyboard.press(keys)
+    counted(visit, 3)
+    said = {each.detectid: each for each in Campaign(folder).answers() if each.inspector == "ann"}
+    assert [(said[each].verdict, said[each].quality) for each in ids[:3]] == [(10, 0), (1, 3), (15, 0)]
+    assert all(each.seconds > 0.0 and each.automatic for each in said.values())
+
+    # the menu shows what may follow, with guidelines; Esc and a wrong key only end it
+    before = visit.text(".ew-who")
+    page.keyboard.press("d")
+    visit.until("getComputedStyle(document.querySelector('.ew-menu[data-menu=d]')).display !== 'none'")
+    assert "Look at the exposures." in visit.text(".ew-menu[data-menu=d]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.keyboard.press("o")
+    visit.until("getComputedStyle(document.querySelector('.ew-menu[data-menu=d]')).display === 'none'")
+    assert visit.text(".ew-who") == before
+    assert "automatic" in visit.text(".ew-line")
+
+    # a remark saves itself, also when the page is turned at once; its letters do nothing else
+    page.keyboard.press("Shift+C")
+    page.keyboard.type("dn e3 n a remark")
+    page.keyboard.press("Enter")
+    page.keyboard.press("n")
+    visit.until(f"document.querySelector('.ew-who').textContent !== {before!r}")
+    page.wait_for_timeout(800)
+    assert Campaign(folder, None, "ann").current(ids[3]).comment == "dn e3 n a remark"
+    assert page.input_value(".ew-remark textarea") == ""
+    counted(visit, 3)
+
+    # others after one's own answer, by the strip
+    page.click(f".ew-ten button[data-key='go:{ids[0]}:0']")
+    visit.until("document.querySelector('.ew-others').textContent.includes('I see a doublet')")
+    assert visit.text(PRESSED).endswith("noise")
+
+    # take back, by key
+    page.keyboard.press("Backspace")
+    counted(visit, 2)
+
+    # a reload goes on at the first gap
+    page.goto(address, timeout=120_000)
+    visit.wait()
+    counted(visit, 2)
+    assert str(ids[2]) in visit.text(".ew-who") or str(ids[0]) in visit.text(".ew-who")
+
+    # thirty at once: mark one, reject the rest
+    page.keyboard.press("Shift+G")
+    page.wait_for_selector(".ew-thumb")
+    shown = page.locator(".ew-thumb").count()
+    assert shown == len(ids) - 2
+    page.locator(".ew-thumb").nth(3).click()
+    visit.until("document.querySelectorAll('.ew-thumb[aria-pressed=true]').length === 1")
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    visit.until("document.querySelectorAll('.ew-thumb').length === 1")
+    page.keyboard.press("Shift+G")
+    counted(visit, len(ids) - 1)
+    gallery = [each for each in Campaign(folder).answers() if each.source == "gallery"]
+    assert {(each.verdict, each.quality, each.inspector) for each in gallery} == {(10, 0, "ann")}
+    assert len(gallery) == shown - 1
+
+    # nothing to scroll, nothing out of the window
+    assert page.evaluate(
+        "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth"
+    )
+    assert page.evaluate("document.querySelector('.ew-answers').getBoundingClientRect().bottom <= innerHeight")
+    visit.clean()
