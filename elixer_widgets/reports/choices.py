@@ -12,6 +12,7 @@ from typing import Any
 from elixer_widgets._asserted import NO_COUNTERPART
 from elixer_widgets.analysis import Aperture, Interpretation, interpret, match_id, measure
 from elixer_widgets.detection import DataError
+from elixer_widgets.imaging.counterparts import separation
 from elixer_widgets.releases import Release
 
 _WITHOUT = re.compile(r"without (.+) continuum")
@@ -23,7 +24,8 @@ def chosen(interpretation: Interpretation) -> dict[str, Any]:
     """What a person set, in plain numbers and words; empty if all is automatic.
 
     Keys, each only where it was set: `identity`, `redshift`, `aperture` (radius in arcsec, or radius, ra, dec),
-    `excluded_fibers`, `counterpart`, `without`; `choices_of` gives them back as `measure` and `interpret` take them.
+    `excluded_fibers`, `counterpart` (with `counterpart_at`, ra and dec, if it has no identifier), `without`. With
+    `choices_of` they are what `measure` and `interpret` take.
     """
     measurements, asserted = interpretation.measurements, interpretation.asserted
     found: dict[str, Any] = {}
@@ -40,6 +42,9 @@ def chosen(interpretation: Interpretation) -> dict[str, Any]:
     if "counterpart" in asserted:
         selected = next((each for each in measurements.matches if each.selected), None)
         found["counterpart"] = NO_COUNTERPART if selected is None else match_id(selected)
+        if selected is not None and not selected.object.identifier:
+            # named by its rank, which being chosen has changed: its place finds it again
+            found["counterpart_at"] = [selected.object.ra, selected.object.dec]
     without = [word[1] for word in map(_WITHOUT.fullmatch, asserted) if word]
     if without:
         found["without"] = without
@@ -51,7 +56,7 @@ def choices_of(state: Mapping[str, Any]) -> dict[str, Any]:
 
     The names are those of the page's `Choices`; what was automatic is left out.
     """
-    given = dict(state.get("choices", {}))
+    given = {name: value for name, value in state.get("choices", {}).items() if name != "counterpart_at"}
     for name in ("excluded_fibers", "without"):
         if name in given:
             given[name] = tuple(given[name])
@@ -121,4 +126,10 @@ def reopen(release: Release, state: Mapping[str, Any]) -> Interpretation:
     """
     given = choices_of(state)
     measured = {name: given.pop(name) for name in ("aperture", "excluded_fibers") if name in given}
-    return interpret(measure(release.detection(int(state["detectid"])), **measured), **given)
+    measurements = measure(release.detection(int(state["detectid"])), **measured)
+    place = state.get("choices", {}).get("counterpart_at")
+    if place and measurements.matches:
+        ra, dec = place
+        nearest = min(measurements.matches, key=lambda each: separation(ra, dec, each.object.ra, each.object.dec))
+        given["counterpart"] = match_id(nearest)
+    return interpret(measurements, **given)

@@ -100,3 +100,23 @@ def test_files_without_a_view_are_refused(tmp_path: Path) -> None:
     for name in ("a.png", "a.pdf", "a.txt", "gone.pdf"):
         with pytest.raises(DataError, match=name):
             read_state(tmp_path / name)
+
+
+def test_a_counterpart_without_an_identifier_is_found_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from tests import factories
+
+    named = factories.make_matches
+    monkeypatch.setattr(
+        factories, "make_matches", lambda: tuple(replace(m, object=replace(m.object, identifier="")) for m in named())
+    )
+    automatic = _view()
+    second = next(each for each in automatic.measurements.matches if not each.selected)
+    before = _view(counterpart=match_id(second))
+    again = reopen(OneDetection(), {"detectid": 2101630949, "choices": chosen(before)})
+    places = [
+        (view.measurements.matches[0].object.ra, view.measurements.matches[0].selected) for view in (before, again)
+    ]
+    assert places == [(second.object.ra, True)] * 2
+    assert set(choices_of({"choices": chosen(before)})) == {"counterpart"}
