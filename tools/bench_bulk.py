@@ -29,7 +29,9 @@ from elixer_widgets.bulk.workers import Workers
 
 @dataclass
 class Measured:
-    """One run: detections, failures, seconds without the start, processor time, share of busy time, peak in MB."""
+    """One run: detections, failures, seconds without and of the start, processor time, share of busy time, peak and size
+    on disk in MB, load of the computer at its end.
+    """
 
     count: int
     failed: int
@@ -39,6 +41,7 @@ class Measured:
     busy: float
     peak: float
     size: float
+    load: float
 
     @property
     def rate(self) -> float:
@@ -74,6 +77,7 @@ def measure(release: ew.releases.Release, detectids: list[int], workers: int, fo
         sum(work) / (workers * seconds),
         summary.peak,
         size,
+        os.getloadavg()[0],
     )
 
 
@@ -102,13 +106,13 @@ def main() -> int:
             one = measure(release, halves[turn % 2], 1, work / f"one{turn}")
             two = measure(release, halves[1 - turn % 2], 2, work / f"two{turn}")
             pairs.append((one, two))
-        print("\n| workers | detections | a second | processor time each | busy | start | load |")
-        print("|---|---|---|---|---|---|---|")
+        print("\n| workers | detections | a second | processor time each | busy | start | load | peak |")
+        print("|---|---|---|---|---|---|---|---|")
         for pair in pairs:
             for workers, each in zip((1, 2), pair, strict=True):
                 print(
                     f"| {workers} | {each.count} | {each.rate:.2f} | {each.cpu / each.count:.2f} s | {each.busy:.0%} "
-                    f"| {each.start:.0f} s | {os.getloadavg()[0]:.1f} |"
+                    f"| {each.start:.0f} s | {each.load:.1f} | {each.peak:.0f} MB |"
                 )
         seen = sum(two.rate for _, two in pairs) / sum(one.rate for one, _ in pairs)
         once, twice = (sum(pair[at].cpu / pair[at].count for pair in pairs) for at in (0, 1))
