@@ -6,19 +6,20 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from traitlets import Bool, Float, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from elixer_widgets._remeasured import with_aperture
-from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
+from elixer_widgets.analysis import Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.widgets.ahead import Ahead, Look
+from elixer_widgets.widgets.choices import Choices
 from elixer_widgets.widgets.keys import Action, Actions
 from elixer_widgets.widgets.prefetch import Memory, Prefetch
 
@@ -32,33 +33,6 @@ NEIGHBOURS = (1, -1, 2)
 
 FIELDS = (9.0, 60.0)
 """arcsec; the smallest and the largest side of the images that may be asked for."""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a person decided about the detection on the page; every page starts with none of them.
-
-    `identity` is one of `classification.posterior.IDENTITIES`, `redshift` a number, None what is automatic;
-    `aperture` a circle to measure instead of the automatic one; `excluded_fibers` the fiber_ids switched off;
-    `counterpart` the catalogue object taken for the source, as `analysis.match_id` names it, or "none";
-    `without` the names of continuum estimates left out.
-    """
-
-    identity: str | None = None
-    redshift: float | None = None
-    aperture: Aperture | None = None
-    excluded_fibers: tuple[str, ...] = ()
-    counterpart: str | None = None
-    without: tuple[str, ...] = ()
-
-    @property
-    def automatic_line(self) -> bool:
-        """Whether the identity of the line is left to the analysis."""
-        return self.identity is None and self.redshift is None
-
-    def same_measurement(self, other: Choices) -> bool:
-        """Whether both ask for the same measurement, so that only the interpretation can differ."""
-        return self.aperture == other.aperture and self.excluded_fibers == other.excluded_fibers
 
 
 class _Kept:
@@ -413,11 +387,12 @@ class ExplorerState(HasTraits):
     def _turn(self, _change: Any) -> None:
         detectid = self.detectids[self.position]
         self._prefetch.await_one(detectid)
-        # what is known already appears at once; what is not, piece by piece
+        # what is known already appears at once; what is not, in two steps
         with self.together() if detectid in self._measured else nullcontext():
-            self._begin_anew()
-            self.message = ""
-            self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
+            with self.together():
+                self._begin_anew()
+                self.message = ""
+                self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
             self._measure()
         if self._prepares:
             self.prepare()
