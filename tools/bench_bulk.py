@@ -29,8 +29,9 @@ from elixer_widgets.bulk.workers import Workers
 
 @dataclass
 class Measured:
-    """One run: detections, failures, seconds without and of the start, processor time, share of busy time, peak and size
-    on disk in MB, load of the computer at its end.
+    """One run: detections, failures, seconds without and of the start, processor time, share of busy time, and more.
+
+    `peak` is the memory of a worker, `size` what is on disk, in MB; `load` that of the computer at the end.
     """
 
     count: int
