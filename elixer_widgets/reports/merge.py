@@ -362,7 +362,8 @@ def _gathered(jobs: Sequence[tuple[Path, _Choice | None]]) -> dict[str, np.ndarr
     plan, reader = _plan(), Reader()
     found: dict[str, list[np.ndarray]] = {}
     for path, choice in jobs:
-        with reader.open(path) as catalog:
+        # of what was chosen from, every file has been checked
+        with reader.open(path, checked=choice is not None) as catalog:
             for name, table, select in _tables(catalog, plan, choice):
                 rows = table.read(0, table.count)
                 if select is not None:

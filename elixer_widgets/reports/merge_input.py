@@ -41,8 +41,8 @@ class Reader:
     kinds: dict[tuple[str, bytes], tuple[np.dtype, bool]] = field(default_factory=dict)
 
     @contextmanager
-    def open(self, path: Path) -> Iterator[Catalog]:
-        """A catalogue of a known version.
+    def open(self, path: Path, checked: bool = False) -> Iterator[Catalog]:
+        """A catalogue of a known version; `checked` if it is known to be one.
 
         Raises
         ------
@@ -55,7 +55,8 @@ class Reader:
             raise DataError(f"{path}: cannot be read as HDF5 ({error}); leave it out or write it anew") from error
         try:
             catalog = Catalog(path, file, self, names_in(file))
-            catalog.check()
+            if not checked:
+                catalog.check()
             yield catalog
         finally:
             file.close()
