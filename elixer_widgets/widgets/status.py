@@ -7,6 +7,10 @@ from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
 
+IN_PANELS = ("fibers", "imaging")
+"""What is missing is said by the panel that would have shown it."""
+
+
 class Status(Panel):
     """One line of words; errors stand out, notes do not."""
 
@@ -23,9 +27,11 @@ class Status(Panel):
             notes: list[str] = []
             if state.detection is not None:
                 notes += state.detection.notes
-                notes += [f"no {what}: {why}" for what, why in state.detection.not_available.items()]
-            if state.measurements is not None:
-                notes += [note for note in state.measurements.notes if not any(note in n for n in notes)]
+                missing = state.detection.not_available.items()
+                notes += [f"no {what}: {why}" for what, why in missing if what not in IN_PANELS]
+                said = [*notes, *(why for _, why in missing)]
+                if state.measurements is not None:
+                    notes += [note for note in state.measurements.notes if not any(note in each for each in said)]
             text = escape(" · ".join(notes))
             markup = f'<div class="ew-note" title="{text}">{text}</div>'
         if markup != self.line.markup:

@@ -283,7 +283,10 @@ def test_nothing_can_be_exported_when_nothing_is_shown(explorer):
 
 def test_what_is_missing_is_said_and_errors_come_first(explorer, monkeypatch):
     explorer.state.position = 1
-    assert "no fibers" in explorer.status.line.markup
+    missing = explorer.state.detection.not_available
+    # the panel that stays empty says why; the last line says the rest
+    assert missing["fibers"] in explorer.fibers.strip.markup and missing["fibers"] not in explorer.status.line.markup
+    assert "no shot" in explorer.status.line.markup
 
     def broken(*_args, **_options):
         raise DataError("x.h5: Spectra is missing; copy the file again")
