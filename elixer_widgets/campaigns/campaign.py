@@ -21,7 +21,7 @@ from elixer_widgets.campaigns import queue
 from elixer_widgets.campaigns.answers import Answer, changed, from_record, to_record
 from elixer_widgets.campaigns.definition import Definition, define, load, unique, versions
 from elixer_widgets.campaigns.journal import NotSaved, Writer, decode, encode, folder_name, session_name
-from elixer_widgets.campaigns.replay import Key, Replay, blind_answer, last_answer, standing
+from elixer_widgets.campaigns.replay import Book, Key, Replay, blind_answer, last_answer, standing
 from elixer_widgets.detection import DataError
 
 JOURNALS = "answers"
@@ -119,6 +119,7 @@ class Campaign:
         self.data = data
         self.replay = Replay(self.path / JOURNALS)
         self._time = max((line.time for line in self._newest()), default="")
+        self._counted: tuple[Sequence[queue.Task], int, int] | None = None
         self._begin_session()
         self._listed = frozenset(self.definition.detectids) | frozenset(self.definition.known)
         self._repeated = queue.repeated(self.definition, self.inspector)
@@ -335,10 +336,17 @@ class Campaign:
         """How far this inspector is in a queue."""
         listed = self.tasks if tasks is None else tasks
         book = self.replay.books.get(self.inspector)
-        done = 0 if book is None else len(book.answered.intersection(listed))
+        done = 0 if book is None else self._count(book, listed)
         spent = [self.seconds_on(*key) for key in self._book_keys(50)]
         typical = median([each for each in spent if each > 0.0] or [float("nan")])
         return Progress(done, len(listed), typical, (len(listed) - done) * typical / 3600.0)
+
+    def _count(self, book: Book, tasks: Sequence[queue.Task]) -> int:
+        """How many of a queue are answered; counted again only after a change, since every page turn asks."""
+        known = self._counted
+        if known is None or known[0] is not tasks or known[1] != book.changes:
+            known = self._counted = (tasks, book.changes, len(book.answered.intersection(tasks)))
+        return known[2]
 
     def seconds_on(self, detectid: int, occasion: int = 0, inspector: str | None = None) -> float:
         """All seconds that an inspector spent on a detection, those that led to answers taken back as well."""
@@ -386,8 +394,14 @@ class Campaign:
             return "kept back for now"
         return ""
 
-    def others(self, detectid: int) -> list[Answer]:
+    def others(self, detectid: int, at_most_every: float = 0.0) -> list[Answer]:
         """What the others say about a detection, once this inspector has answered; a line says that it was seen.
+
+        Parameters
+        ----------
+        detectid : int
+        at_most_every : float
+            s; what came since is read only if that was not done within this time.
 
         Raises
         ------
@@ -397,7 +411,7 @@ class Campaign:
         why = self.kept_back(detectid)
         if why:
             raise DataError(f"what others said about {detectid} is not shown: {why}")
-        self.replay.refresh()
+        self.replay.refresh(at_most_every)
         found = [
             from_record(line.record)
             for inspector, occasion, said in self.replay.about(int(detectid))

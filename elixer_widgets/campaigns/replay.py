@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,9 +60,11 @@ class Book:
     lines: dict[Key, list[Line]] = field(default_factory=dict)
     answered: set[Key] = field(default_factory=set)
     order: dict[Key, None] = field(default_factory=dict)
+    changes: int = 0
 
     def add(self, line: Line) -> None:
         """Take one more line in."""
+        self.changes += 1
         key = (line.detectid, line.occasion)
         known = self.lines.get(key)
         if known is None and line.kind == ANSWER:
@@ -121,10 +124,22 @@ class Replay:
         self.books: dict[str, Book] = {}
         self.damages: list[Damage] = []
         self._readers: dict[str, Reader] = {}
+        self._looked = -float("inf")
         self.refresh()
 
-    def refresh(self) -> int:
-        """Read what was written since; the number of new lines."""
+    def refresh(self, at_most_every: float = 0.0) -> int:
+        """Read what was written since; the number of new lines.
+
+        Parameters
+        ----------
+        at_most_every : float
+            s; nothing is looked for if that was done within this time. Looking at hundreds of files takes long on a
+            network file system.
+        """
+        now = time.monotonic()
+        if now - self._looked < at_most_every:
+            return 0
+        self._looked = now
         with _no_collection():
             return self._refresh()
 

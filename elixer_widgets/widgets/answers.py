@@ -19,6 +19,9 @@ from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
+LOOK_EVERY = 30.0
+"""s; what others said since may be shown so much later."""
+
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -92,7 +95,7 @@ class AnswersPanel(Panel):
             if desk.settling:
                 said = [each for each in desk.campaign.answers_about(task.detectid) if each.occasion == 0]
             elif not desk.campaign.kept_back(task.detectid) and task.occasion == 0:
-                said = desk.campaign.others(task.detectid)
+                said = desk.campaign.others(task.detectid, at_most_every=LOOK_EVERY)
             else:
                 return ""
         except DataError as error:  # that it was seen could not be noted, so it is not shown

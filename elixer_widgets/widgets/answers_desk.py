@@ -106,6 +106,8 @@ class Desk(HasTraits):
         self._list = tuple(task.detectid for task in tasks)
         at = place if place is not None else self.campaign.first_unanswered(self.tasks) or 0
         self.state.show(self._list, self._list[at])
+        # the state's own, so that whether it still shows this queue is seen without comparing 25,000 numbers
+        self._list = self.state.detectids
         # the same detection may stand in the list before, where it was asked for the first time
         self.state.position = at
         self._restart()
@@ -115,7 +117,7 @@ class Desk(HasTraits):
     def task(self) -> Task:
         """What is asked now."""
         state = self.state
-        if state.detectids == self._list and 0 <= state.position < len(self.tasks):
+        if state.detectids is self._list and 0 <= state.position < len(self.tasks):
             return self.tasks[state.position]
         return Task(int(state.detectids[state.position]))
 
@@ -138,7 +140,7 @@ class Desk(HasTraits):
             if place < len(self.tasks):
                 self.state.position = place
             return
-        if self.state.detectids != self._list:
+        if self.state.detectids is not self._list:
             self.take_queue(self.tasks)
             return
         found = self.campaign.first_unanswered(self.tasks, self.state.position + 1)
@@ -149,7 +151,7 @@ class Desk(HasTraits):
 
     def go(self, task: Task) -> None:
         """Show an entry of the queue, or a detection of another."""
-        if self.state.detectids == self._list and task in self.tasks:
+        if self.state.detectids is self._list and task in self.tasks:
             self.state.position = self.tasks.index(task)
         elif task.detectid in self.state.detectids:
             self.state.jump(task.detectid)

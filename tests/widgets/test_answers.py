@@ -13,6 +13,7 @@ from elixer_widgets.analysis import Aperture
 from elixer_widgets.campaigns import Campaign, Column, Definition, Guideline
 from elixer_widgets.campaigns.choices import LABELS, VERDICTS
 from elixer_widgets.campaigns.queue import Task
+from elixer_widgets.widgets import answers as answers_module
 from elixer_widgets.widgets import answers_desk
 from elixer_widgets.widgets.answers import task_of
 from elixer_widgets.widgets.explorer import Explorer
@@ -194,7 +195,10 @@ def test_going_on_where_one_stopped(vetting: Explorer, campaign: Campaign) -> No
     assert shown(again) == IDS[1]
 
 
-def test_others_are_seen_only_after_ones_own_answer(vetting: Explorer, campaign: Campaign) -> None:
+def test_others_are_seen_only_after_ones_own_answer(
+    vetting: Explorer, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers_module, "LOOK_EVERY", 0.0)
     bob = Campaign(campaign.path, None, "bob")
     bob.answer(IDS[0], verdict=1, comment="<b>sure</b>")
     answers = panel(vetting, "AnswersPanel")
