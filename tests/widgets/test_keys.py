@@ -9,6 +9,7 @@ import pytest
 
 from elixer_widgets.widgets import help, keys
 from elixer_widgets.widgets.explorer import Explorer
+from tests.widgets import actions
 from tests.widgets.fakes import FakeRelease
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "keys.md"
@@ -100,3 +101,9 @@ def test_the_list_is_written_for_the_documentation(faked, monkeypatch, capsys):
     monkeypatch.setenv("ELIXER_WIDGETS_RELEASE", "anything")
     assert help.main() == 0
     assert capsys.readouterr().out == keys.markdown(Explorer(FakeRelease()).state.actions)
+
+
+def test_every_action_is_tried_in_a_browser_by_its_key(explorer):
+    assert {row.name: row.key in explorer.state.actions[row.name].keys for row in actions.TABLE} == dict.fromkeys(
+        explorer.state.actions, True
+    )
