@@ -2,8 +2,9 @@
 
 Six kinds of detection (a Lyα emitter, an [O II] galaxy, an active nucleus, an artifact, one without imaging, and a
 real spectrum if a file of spectra is given) in two sizes of the window, light and dark. The kinds are those of the
-truth beside a simulated release. Says of each picture what is cut off, overlaps or would have to be scrolled (look.js), and
-ends with 1 if anything was found. `--docs` writes the few that the documentation shows into docs/figures instead.
+truth beside a simulated release. Says of each picture what is cut off, overlaps or would have to be scrolled
+(look.js), and ends with 1 if anything was found. `--docs` writes the few that the documentation shows into
+docs/figures instead.
 """
 
 from __future__ import annotations
