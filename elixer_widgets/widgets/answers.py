@@ -40,7 +40,8 @@ class Remark(anywidget.AnyWidget):
 def task_of(text: str) -> Task | None:
     """The task in "detectid:occasion", or None if it is none."""
     parts = text.split(":")
-    if len(parts) == 2 and parts[0].isdigit() and parts[1] in ("0", "1"):
+    # at most 19 digits, as a number of 64 bits has
+    if len(parts) == 2 and parts[0].isdigit() and len(parts[0]) < 20 and parts[1] in ("0", "1"):
         return Task(int(parts[0]), int(parts[1]))
     return None
 

@@ -155,8 +155,10 @@ class Desk(HasTraits):
             self.state.position = self.tasks.index(task)
         elif task.detectid in self.state.detectids:
             self.state.jump(task.detectid)
-        else:
+        elif task in self.campaign.tasks:
             self.take_queue(self.campaign.tasks, self.campaign.tasks.index(task))
+        else:
+            self.tell(f"{task.detectid} is not of this campaign")
 
     # ------------------------------------------------------------------------------------------------ answering
 

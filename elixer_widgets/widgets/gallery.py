@@ -198,9 +198,9 @@ class Gallery(Panel):
 
     def _picked(self, key: str) -> None:
         what, _, rest = key.partition(":")
-        if what == "mark" and rest.isdigit():
+        if what == "mark" and rest.isdigit() and len(rest) < 4:
             self.mark(int(rest))
-        elif what == "reject" and rest.isdigit() and int(rest) in VERDICTS:
+        elif what == "reject" and rest in map(str, VERDICTS):
             self.reject(int(rest))
         elif what == "back":
             self.take_back()

@@ -284,9 +284,20 @@ def test_guidelines_and_examples_stand_in_the_menu(vetting: Explorer) -> None:
     assert shown(vetting) == IDS[2]
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:2", "a:0", "1:0:0", "-5:1", "1:0 "])
+@pytest.mark.parametrize("text", ["", "1", "1:2", "a:0", "1:0:0", "-5:1", "1:0 ", "9" * 5000 + ":0"])
 def test_crafted_tasks_are_none(text: str) -> None:
     assert task_of(text) is None
+
+
+def test_crafted_messages_do_nothing(vetting: Explorer, campaign: Campaign) -> None:
+    answers, gallery = panel(vetting, "AnswersPanel"), panel(vetting, "Gallery")
+    for key in ("go:77:0", f"go:{IDS[0]}:1", "back:77:0", "example:77", "go:", "reject:10", "nonsense", "9" * 5000):
+        answers._picked(key)
+    vetting.state.act("gallery")
+    for key in ("mark:" + "9" * 5000, "mark:-1", "reject:1000", "reject:x", "nonsense:", ""):
+        gallery._picked(key)
+    assert campaign.answers() == []
+    assert shown(vetting) == IDS[0]
 
 
 # ------------------------------------------------------------------------------------------- gallery and queue
