@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # A computer-wide switch that forbids bytecode would make every kernel start slow: it is for packages, not for us.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# how many tests run at once: as many as there are cores
+JOBS ?= auto
 RELEASE ?=
 # detections of the long run of many in `make bench`; 2000 take a quarter of an hour
 BULK ?= 96
@@ -57,12 +59,12 @@ slurm:
 	@sh tools/ensure_slurm.sh
 
 test-core: $(VENV)/.ready slurm
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser" -n $(JOBS) --maxprocesses 8 --dist loadfile
 
 test-floor: $(FLOOR)/.ready
 	@$(FLOOR)/bin/python -c "import sys, numpy, photutils, astropy; print('Python', sys.version.split()[0], \
 	'numpy', numpy.__version__, 'photutils', photutils.__version__, 'astropy', astropy.__version__)"
-	$(FLOOR)/bin/python -m pytest -m "not browser and not cluster and not slow" -q
+	$(FLOOR)/bin/python -m pytest -m "not browser and not cluster and not slow" -q -n $(JOBS) --maxprocesses 8 --dist loadfile
 
 browser: $(VENV)/.ready
 	@sh tools/ensure_browser.sh $(VENV)
