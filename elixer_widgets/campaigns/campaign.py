@@ -122,8 +122,8 @@ class Campaign:
         self._counted: tuple[Sequence[queue.Task], int, int] | None = None
         self._begin_session()
         self._listed = frozenset(self.definition.detectids) | frozenset(self.definition.known)
-        self._repeated = queue.repeated(self.definition, self.inspector)
         self.tasks: tuple[queue.Task, ...] = queue.tasks(self.definition, self.inspector)
+        self._repeated = frozenset(task.detectid for task in self.tasks if task.occasion)
 
     def _begin_session(self) -> None:
         self._session, self._number, self._process = session_name(), 0, os.getpid()
@@ -371,7 +371,8 @@ class Campaign:
         return found
 
     def answers_about(self, detectid: int) -> list[Answer]:
-        """What everybody says about a detection, for those who settle disagreements."""
+        """What everybody says about a detection, for those who settle disagreements; a line says that it was seen."""
+        self._look(detectid)
         found = (last_answer(said) for _, _, said in self.replay.about(int(detectid)))
         return [from_record(line.record) for line in found if line is not None]
 
@@ -417,9 +418,14 @@ class Campaign:
             for inspector, occasion, said in self.replay.about(int(detectid))
             if inspector != self.inspector and occasion == 0 and (line := last_answer(said)) is not None
         ]
-        if found and not any(line.kind == lines.LOOKED for line in self._lines(detectid, 0, None)):
-            self._write(Answer(int(detectid), kind=lines.LOOKED))
+        if found:
+            self._look(detectid)
         return found
+
+    def _look(self, detectid: int) -> None:
+        """Note that this inspector knows from here on what the others said."""
+        if not any(line.kind == lines.LOOKED for line in self._lines(detectid, 0, None)):
+            self._write(Answer(int(detectid), kind=lines.LOOKED))
 
     @property
     def problems(self) -> list[str]:

@@ -275,6 +275,15 @@ def test_a_repeat_asks_anew_and_keeps_the_others_back(tmp_path: Path) -> None:
     assert len(bob.others(twice)) == 1
 
 
+def test_what_is_never_repeated_is_not_kept_back(tmp_path: Path) -> None:
+    """In a short list there is no place for a repeat far enough behind its first showing."""
+    campaign = Campaign(tmp_path, range(15), "ann")
+    assert all(task.occasion == 0 for task in campaign.tasks)
+    for detectid in range(15):
+        campaign.answer(detectid, verdict=10)
+        assert campaign.others(detectid) == []
+
+
 def test_known_objects_are_strewn_in_at_the_same_places() -> None:
     definition = Definition(tuple(range(100)), known={900: {"verdict": 1}, 901: {"verdict": 10}, 5: {}}, repeats=0.0)
     ann, bob = tasks(definition, "ann"), tasks(definition, "bob")

@@ -98,6 +98,16 @@ def test_disagreements_are_settled_by_a_line(group: dict[str, Campaign]) -> None
     assert len(disagreements(eve)) == 1
 
 
+def test_who_settles_has_seen_what_the_others_said(group: dict[str, Campaign]) -> None:
+    group["ann"].answer(15, verdict=1)
+    group["bob"].answer(15, verdict=10)
+    eve = refreshed(group)
+    assert len(eve.answers_about(15)) == 2
+    eve.answer(15, verdict=1)
+    assert {each.inspector for each in eve.answers(blind=True)} == {"ann", "bob"}
+    assert {each.inspector for each in eve.answers()} == {"ann", "bob", "eve"}
+
+
 def test_consensus_says_how_it_came(group: dict[str, Campaign]) -> None:
     def say(detectid: int, **verdicts: int) -> None:
         for name, verdict in verdicts.items():
