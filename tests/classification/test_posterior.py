@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from elixer_widgets.classification.calibration import ASSUMED, FITTED, Calibration
 from elixer_widgets.classification.continuum import CombinedContinuum, combine
 from elixer_widgets.classification.posterior import IDENTITIES, Clues, posterior, with_person
+from elixer_widgets.classification.priors import SIZES, galaxy_size
 from elixer_widgets.classification.sizes import Extent
 from elixer_widgets.classification.solutions import Companion, Solution
+from elixer_widgets.classification.universe import luminosity_distance
 from elixer_widgets.detection import CatalogObject, DataError
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.continuum import ContinuumEstimate
@@ -306,3 +308,27 @@ def test_a_person_is_one_more_piece() -> None:
     assert sum(each.log_odds for each in told.evidence) == pytest.approx(np.log(p_lya / (1.0 - p_lya)), abs=1e-6)
     with pytest.raises(DataError, match="not known"):
         with_person(data, "Lyman")
+
+
+def test_noise_is_told_by_the_signal_it_was_listed_with() -> None:
+    """Peaks of a Gaussian field: exp(-s²/2) makes those at S/N 6.5 some 1e4 times rarer than those at 4.8."""
+    measured = line(snr=5.5)
+    chances = [
+        posterior(Clues(measured, continuum(), listed_sn=each)).probabilities["noise"] for each in (4.8, 5.5, 6.5)
+    ]
+    assert chances[0] > 0.3 > chances[1] > 10.0 * chances[2]
+    alone = posterior(Clues(measured, continuum())).probabilities["noise"]
+    assert chances[2] < alone < chances[0]
+
+
+def test_galaxies_of_one_brightness_have_much_the_same_apparent_size() -> None:
+    """Radii go as the fourth root of luminosity, so distance and luminosity nearly cancel; fixed kpc do not."""
+    seen = []
+    for z in (0.1, 0.2, 0.4):
+        kpc, _ = galaxy_size("OII", z, 3728.8 * (1.0 + z), 0.5)
+        seen.append(kpc / (float(luminosity_distance(z, "Planck18")) / (1.0 + z) ** 2 * 1e3 * np.pi / 648000.0))
+    assert max(seen) < 2.0 * min(seen)
+    faint, bright = (galaxy_size("OII", 0.3, 4847.0, each)[0] for each in (0.1, 1.0))
+    assert bright / faint == pytest.approx(10.0**0.25, rel=1e-6)
+    # What is not known of the continuum leaves the radius that holds without it
+    assert galaxy_size("OII", 0.3, 4847.0, NAN) == SIZES["OII"]
