@@ -269,7 +269,8 @@ class CatalogLibrary:
         chosen = {survey.name for survey in self._chosen(catalogs)}
         by_name: dict[str, list[CatalogObject]] = {}
         for target in self.library.imaging(ra, dec, size=1.0, radius=reach).objects:
-            if target.catalog in chosen:
+            # A wide galaxy is listed with an image wherever its centre lies; here the radius is meant as it is said.
+            if target.catalog in chosen and separation(ra, dec, target.ra, target.dec) <= reach:
                 by_name.setdefault(target.catalog, []).append(target)
         return [
             {

@@ -114,6 +114,11 @@ def _covering(target: CatalogObject, ra: float, dec: float) -> float:
     return reach if reach <= COVERING else np.inf
 
 
+def covers(target: CatalogObject, ra: float, dec: float) -> bool:
+    """Whether an object's ellipse, drawn at `COVERING` times its semi-axes, covers a position in degrees."""
+    return _covering(target, ra, dec) <= COVERING
+
+
 def _standing(target: CatalogObject) -> Magnitude | None:
     """The magnitude that stands for an object: measured before limits, by `BAND_ORDER`, then any."""
     rank = {band: i for i, band in enumerate(BAND_ORDER)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from elixer_widgets.detection import CatalogObject, DataError
 from elixer_widgets.imaging.catalog_formats import CatalogFormat, TractorFormat
-from elixer_widgets.imaging.counterparts import BAND_ORDER
+from elixer_widgets.imaging.counterparts import BAND_ORDER, COVERING, covers, separation
 from elixer_widgets.imaging.files import matches
 from elixer_widgets.imaging.footprints import Tile
 from elixer_widgets.imaging.redshift_formats import read_photo_z_pdf, read_spec_z
@@ -57,6 +57,8 @@ class ObjectSearch:
     ) -> tuple[list[CatalogObject], Density | None]:
         """One survey's objects within `radius` arcsec of a position, and its counts on the sky.
 
+        A galaxy whose ellipse covers the position is one of them wherever its centre lies.
+
         `tiles` are the images there, the best first; what went wrong is added to `notes`.
         """
         objects: dict[tuple[str, str], CatalogObject] = {}
@@ -76,8 +78,11 @@ class ObjectSearch:
             table = self._table(survey.name, readers, notes)
             if table is None:
                 continue
-            for row in table.within(ra, dec, radius):
-                target = self._with_pdf(survey, table.object(int(row)), notes)
+            for row in table.around(ra, dec, radius, COVERING):
+                target = table.object(int(row))
+                if separation(ra, dec, target.ra, target.dec) > radius and not covers(target, ra, dec):
+                    continue
+                target = self._with_pdf(survey, target, notes)
                 objects.setdefault((f"{target.ra:.6f}", f"{target.dec:.6f}"), target)
             density = density or table.surface_density(BAND_ORDER)
         return list(objects.values()), density

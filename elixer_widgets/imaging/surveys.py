@@ -122,7 +122,7 @@ class Library:
         size : float
             Side of the cutouts, arcsec.
         radius : float
-            Reach of the catalogue search, arcsec.
+            Reach of the catalogue search, arcsec; a galaxy whose ellipse covers the position is found beyond it.
         web : bool, optional
             Whether bands that are not on disk are asked from the web; as the library was opened if not given.
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import cKDTree
 
+from elixer_widgets._sky import separation
 from elixer_widgets.detection import NAN, CatalogObject, Magnitude
 
 # Magnitudes outside are the codes that catalogues use for "not measured" (99, -999, 0 ...).
@@ -73,6 +74,20 @@ class CatalogTable(SkyTable):
     minor: np.ndarray = field(default_factory=lambda: np.zeros(0))
     position_angle: np.ndarray = field(default_factory=lambda: np.zeros(0))
     redshifts: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+
+    @cached_property
+    def _by_size(self) -> tuple[np.ndarray, np.ndarray]:
+        """Semi-major axes in ascending order (arcsec), and the rows that have them; rows without a shape left out."""
+        shaped = np.flatnonzero(np.isfinite(self.major))
+        order = shaped[np.argsort(self.major[shaped])]
+        return self.major[order], order
+
+    def around(self, ra: float, dec: float, radius: float, covering: float) -> np.ndarray:
+        """Rows within `radius` arcsec of a position or within `covering` times their semi-major axis, ascending."""
+        sizes, rows = self._by_size
+        large = rows[int(np.searchsorted(sizes, radius / covering, side="right")) :]
+        reach = separation(ra, dec, self.ra[large], self.dec[large]) <= covering * self.major[large]
+        return np.union1d(self.within(ra, dec, radius), large[reach]).astype(int)
 
     def object(self, row: int) -> CatalogObject:
         """One row."""

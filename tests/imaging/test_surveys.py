@@ -11,6 +11,7 @@ import pytest
 from astropy.table import Table
 from scipy.integrate import trapezoid
 
+from elixer_widgets.catalogs import CatalogLibrary
 from elixer_widgets.detection import DataError
 from elixer_widgets.imaging import find_matches, grow_aperture, open_library
 from tests.imaging.sky import DEC, RA, imaging_folder, source_positions, write_image
@@ -80,6 +81,22 @@ def test_matches_from_the_library(root: Path) -> None:
     ra, dec, *_ = source_positions()[0]
     matches = find_matches(open_library(root).imaging(ra, dec), ra, dec)
     assert matches and all(m.separation < 0.01 for m in matches)
+
+
+def test_a_wide_galaxy_is_found_wherever_its_centre_lies(tmp_path: Path) -> None:
+    root = imaging_folder(tmp_path)
+    catalog = next(root.rglob("R_P3,4.cat"))
+    # 25" to the north, 15" by 4": one points at the position, the other past it.
+    rows = [f"{name} {RA:.7f} {DEC + 25 / 3600:.7f} 15.0 0.02 15.0 4.0 {angle}" for name, angle in ((8, 0), (9, 90))]
+    catalog.write_text(catalog.read_text() + "\n".join(rows) + "\n")
+    library = open_library(root)
+    far = [o for o in library.imaging(RA, DEC, radius=10.0).objects if o.identifier in ("8", "9")]
+    assert len(far) == 1 and far[0].position_angle % 180 == pytest.approx(0.0)
+    match = next(m for m in find_matches(library.imaging(RA, DEC), RA, DEC) if m.object.major == 15.0)
+    assert match.separation == pytest.approx(25.0, abs=1e-3)
+    # The catalogs interface keeps to the radius it was asked for.
+    (listed,) = CatalogLibrary(path=root).get_catalog_objects((RA, DEC), 10.0, ["HSC-DEX"])
+    assert listed["dataframe"]["distance"].max() <= 10.0
 
 
 def test_outside_all_surveys(root: Path) -> None:
