@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from elixer_widgets.detection import Cutout
-from elixer_widgets.imaging.apertures import Growth, measure_aperture
+from elixer_widgets.imaging.apertures import ApertureStep, Growth, measure_aperture
 from elixer_widgets.imaging.sources import SourceEllipse
 
 NO_MAGNITUDE = 99.9  # what the published interface says where nothing was measured
@@ -90,23 +90,31 @@ def details(cutout: Cutout, growth: Growth, sources: list[SourceEllipse]) -> dic
         "elixer_aper_idx": chosen[0] if chosen else None,
         "sep_obj_idx": selected[0] if selected else None,
         "elixer_apertures": [
-            {
-                "idx": i,
-                "ra": growth.ra,
-                "dec": growth.dec,
-                "radius": step.radius,
-                "area_pix": step.area,
-                "aperture_counts": step.counts,
-                "sky_average": growth.sky,
-                "sky_counts": growth.sky * step.area,
-                "sky_err": growth.sky_err,
-                "mag": step.mag if np.isfinite(step.mag) else NO_MAGNITUDE,
-                "mag_err": step.mag_err,
-                "selected": i in chosen,
-            }
-            for i, step in enumerate(growth.steps)
+            _aperture(cutout, growth, i, step, selected=i in chosen) for i, step in enumerate(growth.steps)
         ],
         "sep_objects": [_source(cutout, i, s, growth.sky, scatter) for i, s in enumerate(sources)],
+    }
+
+
+def _aperture(cutout: Cutout, growth: Growth, index: int, step: ApertureStep, selected: bool) -> dict[str, Any]:
+    """One radius of the curve of growth with the published names."""
+    bright, faint = bounds(step.counts, step.counts_err, cutout.zero_point)
+    return {
+        "idx": index,
+        "ra": growth.ra,
+        "dec": growth.dec,
+        "radius": step.radius,
+        "area_pix": step.area,
+        "aperture_counts": step.counts,
+        "sky_area_pix": growth.sky_area,
+        "sky_average": growth.sky,
+        "sky_counts": growth.sky * step.area,
+        "sky_err": growth.sky_err,
+        "mag": step.mag if np.isfinite(step.mag) else NO_MAGNITUDE,
+        "mag_err": step.mag_err,
+        "mag_bright": bright,
+        "mag_faint": faint,
+        "selected": selected,
     }
 
 
@@ -114,6 +122,7 @@ def _source(cutout: Cutout, index: int, source: SourceEllipse, background: float
     """One source with the published names."""
     x, y = cutout.pixel(source.ra, source.dec)
     bright, faint = bounds(source.counts, source.counts_err, cutout.zero_point)
+    fixed = fixed_aperture(cutout, source)
     return {
         "idx": index,
         "x": x,
@@ -135,7 +144,9 @@ def _source(cutout: Cutout, index: int, source: SourceEllipse, background: float
         "mag_err": source.mag_err,
         "mag_bright": bright,
         "mag_faint": faint,
-        **fixed_aperture(cutout, source),
+        **fixed,
+        # The interface has it under this name, the catalogue's file under the other.
+        "fixed_aper_flux_cts_err": fixed["fixed_aper_flux_err"],
         "selected": source.selected,
     }
 

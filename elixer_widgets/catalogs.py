@@ -71,15 +71,46 @@ def _position(position: SkyCoord | tuple[float, float]) -> tuple[float, float]:
         ra, dec = (float(value) for value in position)
     except (TypeError, ValueError) as error:
         raise DataError(f"position: {position!r:.60} is no position; give a SkyCoord or (ra, dec)") from error
+    if not (np.isfinite(ra) and abs(dec) <= 90):
+        raise DataError(f"position: ({ra}, {dec}) is not a position in degrees; give a SkyCoord or (ra, dec)")
     return ra, dec
+
+
+def _angle(size: object, name: str) -> tuple[float, bool]:
+    """An angle's arcsec and True, or a bare number and False."""
+    try:
+        if isinstance(size, u.Quantity):
+            return float(size.to_value(u.arcsec)), True
+        return float(size), False  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:  # astropy's errors of units are such
+        raise DataError(f"{name}: {size!r:.60} is no angle; give a number or a quantity, as 1.5 * u.arcsec") from error
+
+
+def _radius(size: float | u.Quantity | None, name: str) -> float | None:
+    """A radius in arcsec: a quantity or a number of arcsec; None where none is given."""
+    if size is None:
+        return None
+    value, _ = _angle(size, name)
+    if not (np.isfinite(value) and value > 0):
+        raise DataError(f"{name}: {size!r} is no radius; give a positive number of arcsec")
+    return value
+
+
+def _filters(names: object) -> list[str] | None:
+    """Names of filters as a list; None if none are named."""
+    wanted = [names] if isinstance(names, str) else names
+    if wanted is None:
+        return None
+    if not (isinstance(wanted, Sequence) and all(isinstance(name, str) for name in wanted)):
+        raise DataError(f"filter: {names!r:.60} names no filters; give 'g', or ['g', 'r'] in order of preference")
+    return list(wanted)
 
 
 def _arcsec(size: float | u.Quantity, name: str) -> float:
     """A size in arcsec: a quantity, or by the published rule a number of arcsec if above 0.5, else of degrees."""
-    if isinstance(size, u.Quantity):
-        value = float(size.to_value(u.arcsec))
-    else:
-        value = float(size) if size > 0.5 else float(size) * 3600.0
+    value, has_unit = _angle(size, name)
+    if not has_unit and not value > 0.5:
+        value *= 3600.0
     if not (np.isfinite(value) and value > 0):
         raise DataError(f"{name}: {size!r} is no size; give a positive angle, for example 9 * u.arcsec")
     return value
@@ -178,7 +209,7 @@ class CatalogLibrary:
         catalogs: Sequence[Survey | str] | None = None,
         aperture: float | u.Quantity | None = None,
         dynamic: bool = False,
-        nudge: float | None = None,
+        nudge: float | u.Quantity | None = None,
         filter: str | Sequence[str] | None = None,
         first: bool = False,
         allow_web: bool = False,
@@ -198,7 +229,7 @@ class CatalogLibrary:
             Radius of a circular aperture, arcsec. None measures only if `dynamic`.
         dynamic : bool
             Grow the aperture, beginning at `aperture` or the survey's own first radius.
-        nudge : float, optional
+        nudge : float or Quantity, optional
             arcsec; centre the aperture on the brightest source whose barycentre lies within this distance.
         filter : str or sequence of str, optional
             Filters wanted, in order of preference.
@@ -216,18 +247,26 @@ class CatalogLibrary:
             Keys cutout (astropy Cutout2D), image (the same as our Cutout), hdu, path, filter, instrument, mag (99.9 if
             not measured; the 2σ limit is in details["mag_limit_2sigma"]), aperture (arcsec), ap_center (zero-based
             pixels), mag_limit (survey depth), details (None without an aperture).
+
+        Raises
+        ------
+        DataError
+            If a position, a size, an aperture, a filter or a survey is not one; it says what to give.
         """
         ra, dec = _position(position)
         size = 2.0 * _arcsec(_DEFAULT_RADIUS if radius is None else radius, "radius")
         if side is not None:
             size = _arcsec(side, "side")
-        start = None if aperture is None else float(u.Quantity(aperture, u.arcsec).value)
-        wanted = [filter] if isinstance(filter, str) else None if filter is None else list(filter)
+        if isinstance(aperture, str):
+            raise DataError(f"aperture: {aperture!r} is no radius; give arcsec, or dynamic=True for one that grows")
+        start = _radius(aperture, "aperture")
+        reach = None if nudge is None or nudge == 0 else _radius(nudge, "nudge")
+        wanted = _filters(filter)
         found: list[dict[str, Any]] = []
         for survey in self._chosen(catalogs):
             for small, wide in self._pairs(survey, ra, dec, size, wanted, allow_web or self.library.web):
                 if allow_bad_image or not small.note:
-                    found.append(_entry(small, wide, (ra, dec), start, dynamic, nudge))
+                    found.append(_entry(small, wide, (ra, dec), start, dynamic, reach))
         if wanted is not None:
             found.sort(key=lambda entry: wanted.index(entry["filter"]))
         return found[:1] if first else found

@@ -89,12 +89,15 @@ DETAILS = {
     *("aperture_eqw_rest_lya_err", "aperture_plae", "elixer_aper_idx", "sep_obj_idx"),
     *("elixer_apertures", "sep_objects"),
 }
-APERTURE = {"idx", "ra", "dec", "radius", "area_pix", "aperture_counts", "sky_counts", "sky_average", "mag", "selected"}
+APERTURE = {
+    *("idx", "ra", "dec", "radius", "area_pix", "aperture_counts", "sky_area_pix", "sky_counts", "sky_average"),
+    *("sky_err", "mag", "mag_err", "mag_bright", "mag_faint", "selected"),
+}
 SOURCE = {
     *("idx", "x", "y", "ra", "dec", "a", "b", "theta", "background", "background_rms", "dist_baryctr", "dist_curve"),
     *("flux_cts", "flux_cts_err", "flags", "mag", "mag_err", "mag_bright", "mag_faint", "selected"),
     *("fixed_aper_radius", "fixed_aper_flux_cts", "fixed_aper_flux_err", "fixed_aper_mag", "fixed_aper_mag_err"),
-    "fixed_aper_flags",
+    *("fixed_aper_flux_cts_err", "fixed_aper_flags"),
 }
 
 
@@ -187,3 +190,36 @@ def test_wrong_use_is_explained(library: CatalogLibrary, tmp_path: Path) -> None
         CatalogLibrary(path=tmp_path / "nowhere")
     with pytest.raises(DataError, match="CatalogLibrary"):
         CatalogLibrary("hdr99")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"aperture": "auto"}, "dynamic=True"),
+        ({"aperture": 3 * u.s}, "number or a quantity"),
+        ({"aperture": [1.0, 2.0]}, "number or a quantity"),
+        ({"aperture": -1.0}, "positive number of arcsec"),
+        ({"side": "wide"}, "number or a quantity"),
+        ({"radius": float("nan")}, "positive angle"),
+        ({"nudge": "auto"}, "number or a quantity"),
+        ({"nudge": -1.0}, "positive number of arcsec"),
+        ({"filter": 3}, "order of preference"),
+        ({"filter": ["g", 3]}, "order of preference"),
+        ({"position": (float("nan"), 2.0)}, "position in degrees"),
+        ({"position": (10.0, 91.0)}, "position in degrees"),
+    ],
+)
+def test_wrong_arguments_are_said_with_what_to_give(library: CatalogLibrary, given: dict, said: str) -> None:
+    # Also where no survey has an image, so that a mistake is not found out only in some places.
+    for position in (POSITION, SkyCoord(10, 10, unit="deg")):
+        with pytest.raises(DataError, match=said):
+            library.get_cutouts(**{"position": position, **given})
+
+
+def test_a_nudge_of_nothing_is_none(library: CatalogLibrary) -> None:
+    moved = library.get_cutouts(POSITION, aperture=1.0, nudge=0.0, catalogs=["HSC-DEX"])
+    kept = library.get_cutouts(POSITION, aperture=1.0, catalogs=["HSC-DEX"])
+    assert moved[0]["ap_center"] == kept[0]["ap_center"]
+    (at_source,) = library.get_cutouts(POSITION, aperture=1.0, nudge=1 * u.arcsec, catalogs=["HSC-DEX"])
+    ra, dec, *_ = source_positions()[0]
+    assert at_source["ap_center"] == pytest.approx(at_source["image"].pixel(ra, dec), abs=0.2)
