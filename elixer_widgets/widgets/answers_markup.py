@@ -16,6 +16,12 @@ from elixer_widgets.widgets.markup import escape
 FREQUENT = (1, 3, 10, 15, 11)
 """Verdicts with a button that is always there."""
 
+SHORT = {
+    1: "line", 2: "abs", 3: "cont", 4: "no line", 10: "noise", 11: "artifact", 12: "interf", 13: "sky", 14: "bad sky",
+    15: "CR", 16: "trap", 17: "stuck", 18: "hot", 19: "spike", 90: "?",
+}  # fmt: skip
+"""Verdicts in the strip of the last ten, which has to find room for all of them."""
+
 
 def _button(key: str, words: str, hint: str, pressed: bool, tip: str = "") -> str:
     return (
@@ -98,13 +104,13 @@ def last_ten(answers: Iterable[Answer], shown: Task) -> str:
     found = []
     for each in answers:
         key = f"{each.detectid}:{each.occasion}"
-        name = "…" if each.verdict is None else VERDICTS[each.verdict].name
-        quality = "" if each.quality is None else f" {each.quality}"
+        name = "…" if each.verdict is None else SHORT[each.verdict]
+        quality = f" {each.quality}" if each.quality else ""
         here = " ew-here" if Task(each.detectid, each.occasion) == shown else ""
         found.append(
             f'<span class="ew-ten{here}">'
             f'<button data-key="go:{key}" title="{each.detectid}: {escape(in_words(each))}">'
-            f"<small>{str(each.detectid)[-4:]}</small>{escape(name)}{quality}</button>"
+            f"{escape(name)}{quality}</button>"
             f'<button data-key="back:{key}" title="take back the answer about {each.detectid}" '
             f'aria-label="take back {each.detectid}">×</button></span>'
         )
