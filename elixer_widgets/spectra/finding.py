@@ -435,4 +435,6 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit], *
         # A trough as wide as may be, fitted without the line in it, would be put back below the line
         others = [each for each in others if not (each.is_absorption and AT_LIMIT in each.flags)]
     absorption = False if emission else None if own is None else own.is_absorption
-    return fit_line(spectrum, wavelength, subtract=others, absorption=absorption)
+    fit = fit_line(spectrum, wavelength, subtract=others, absorption=absorption)
+    # Where nothing is seen in emission, the list is wrong, and what is there is told
+    return fit if fit.flux > 0 or not emission else main_line(spectrum, wavelength, lines)
