@@ -61,6 +61,8 @@ class Answer:
     time : str
         UTC, ISO 8601 with microseconds; lines of one session ascend strictly.
     inspector : str
+    user : str
+        The login name of whose program wrote it; empty where there is none.
     session : str
         The page or program that wrote it; `number` counts its lines.
     definition : int
@@ -95,6 +97,7 @@ class Answer:
     seconds: float = 0.0
     time: str = ""
     inspector: str = ""
+    user: str = ""
     session: str = ""
     number: int = 0
     definition: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,6 +63,14 @@ def automatic_answer(interpretation: Interpretation) -> dict[str, Any]:
     if posterior:
         found["doubt"] = round(float(queue.doubt(np.array([list(posterior.values())]))[0]), 4)
     return found
+
+
+def _login() -> str:
+    """Whose program this is; empty where the computer knows no names, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 class Campaign:
@@ -127,6 +136,7 @@ class Campaign:
 
     def _begin_session(self) -> None:
         self._session, self._number, self._process = session_name(), 0, os.getpid()
+        self._user = _login()
         self._writer = Writer(self._folder, self._session) if self._folder is not None else None
 
     def _definition(self, listed: tuple[int, ...], given: Definition | None) -> Definition:
@@ -284,7 +294,7 @@ class Campaign:
             now = datetime.fromisoformat(self._time) + timedelta(microseconds=1)
         stamp = now.isoformat(timespec="microseconds")
         made = replace(
-            line, inspector=self.inspector, session=self._session, number=self._number + 1, time=stamp,
+            line, inspector=self.inspector, user=self._user, session=self._session, number=self._number + 1, time=stamp,
             definition=self.definition.version, package=__version__, data=self.data,
         )  # fmt: skip
         raw = encode(to_record(made))

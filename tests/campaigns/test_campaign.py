@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from math import isnan
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_what_is_not_given_stays(tmp_path: Path) -> None:
     assert (found.verdict, found.quality, found.identity, found.label) == (1, 3, "OII", "LzG")
     assert found.aperture == (1.5, 214.8, 52.8)
     assert found.seconds == 7.5
-    assert (found.inspector, found.definition) == ("ann", 1)
+    assert (found.inspector, found.user, found.definition) == ("ann", getpass.getuser(), 1)
     assert len(campaign.history(IDS[0])) == 4
 
 

@@ -46,6 +46,7 @@ ANSWERS = st.builds(
     seconds=FINITE,
     time=st.just("2026-11-23T21:55:01.000001+00:00"),
     inspector=NAME,
+    user=NAME,
     session=st.just("s"),
     number=st.integers(0, 10**6),
     definition=st.integers(0, 99),
