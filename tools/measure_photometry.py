@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ NOISE, ZERO_POINT = 0.0358, 27.0  # 5σ = 26.5 in 2": the noise of the original'
 SEEINGS = (0.6, 0.9, 1.3)
 MAGNITUDES = (21.0, 23.0, 24.0, 25.0, 26.0, 27.0)
 SIGNAL = ((5.0, 10.0), (10.0, 30.0), (30.0, np.inf))
+COVERAGE_SEEDS = (4242, 5001, 5002, 5003, 5004, 5005)  # neither the table's nor any used while building
+COVERAGE_PER_CASE = 48
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -65,8 +68,18 @@ def seen(fwhm: float) -> float:
     return float(np.hypot(fwhm, SCALE * np.sqrt(8.0 * np.log(2.0) / 12.0)))
 
 
-def _row(image: np.ndarray, fwhm: float, truth: float, offset: tuple[float, float] = (0.0, 0.0)) -> dict[str, float]:
-    cutout = Cutout(image.astype(np.float32), wcs(), "r", ZERO_POINT, position=(RA, DEC), psf_fwhm=seen(fwhm))
+def _cutout(image: np.ndarray, fwhm: float) -> Cutout:
+    return Cutout(image.astype(np.float32), wcs(), "r", ZERO_POINT, position=(RA, DEC), psf_fwhm=seen(fwhm))
+
+
+def _whole(image: np.ndarray, fwhm: float, truth: float) -> dict[str, float]:
+    """The whole light alone: a third of the time of `_row`."""
+    growth = grow_aperture(_cutout(image, fwhm), RA, DEC)
+    return {"mag": truth, "whole": growth.mag, "whole_err": growth.mag_err}
+
+
+def _row(image: np.ndarray, fwhm: float, truth: float) -> dict[str, float]:
+    cutout = _cutout(image, fwhm)
     growth = grow_aperture(cutout, RA, DEC)
     chosen = next((each for each in find_sources(cutout) if each.selected), None)
     return {
@@ -81,7 +94,7 @@ def _row(image: np.ndarray, fwhm: float, truth: float, offset: tuple[float, floa
     }
 
 
-def simulate(per_case: int, seed: int) -> pd.DataFrame:
+def simulate(per_case: int, seed: int, row: Callable[[np.ndarray, float, float], dict[str, float]]) -> pd.DataFrame:
     """One source a picture (points, discs) or two (blends), `per_case` pictures of every case."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -102,7 +115,7 @@ def simulate(per_case: int, seed: int) -> pd.DataFrame:
                     image = 10 ** (0.4 * (ZERO_POINT - mag)) * target + rng.normal(0, NOISE, target.shape)
                     if kind == "blend":
                         image += 10 ** (0.4 * (ZERO_POINT - mag + rng.uniform(-1.0, 1.0))) * other
-                    rows.append({"kind": kind, "fwhm": fwhm, **_row(image, fwhm, mag)})
+                    rows.append({"kind": kind, "fwhm": fwhm, **row(image, fwhm, mag)})
     return pd.DataFrame(rows)
 
 
@@ -132,6 +145,34 @@ def simulated_table(rows: pd.DataFrame) -> str:
     return table(head, lines)
 
 
+def coverage_table(rows: pd.DataFrame) -> str:
+    """How often the interval of one error holds the truth above 10σ; `seed` of the rows tells the sets apart.
+
+    A set has eight sources of a kind under a seeing, each in many pictures: sets differ by more than counting alone.
+    """
+    bright = rows[1.0857 / rows["whole_err"] >= 10.0]
+    lines = []
+    for kind, part in [*bright.groupby("kind"), ("all", bright)]:
+        difference = part["whole"] - part["mag"]
+        inside = 100.0 * (difference.abs() < part["whole_err"])
+        share = float(inside.mean())
+        error = np.sqrt(share * (100.0 - share) / len(part))
+        sets = inside.groupby(part["seed"]).mean()
+        lines.append(
+            [
+                *(
+                    str(kind),
+                    f"{len(part):,}",
+                    f"{share:.1f}",
+                    f"{error:.1f}",
+                    f"{sets.std() / np.sqrt(len(sets)):.1f}",
+                ),
+                *(f"{sets.min():.0f} to {sets.max():.0f}", f"{difference.median():+.4f}"),
+            ]
+        )
+    return table(["source", "n", "in 1σ %", "± by counting", "± by the sets", "single sets", "median"], lines)
+
+
 def detection_table(per_case: int, seed: int) -> str:
     """Completeness of the source search against magnitude, and false sources on empty pictures."""
     rng = np.random.default_rng(seed)
@@ -143,10 +184,7 @@ def detection_table(per_case: int, seed: int) -> str:
             found = 0
             for _ in range(per_case):
                 image = 10 ** (0.4 * (ZERO_POINT - mag)) * shape + rng.normal(0, NOISE, shape.shape)
-                cutout = Cutout(
-                    image.astype(np.float32), wcs(), "r", ZERO_POINT, position=(RA, DEC), psf_fwhm=seen(fwhm)
-                )
-                found += any(each.separation < 0.8 for each in find_sources(cutout))
+                found += any(each.separation < 0.8 for each in find_sources(_cutout(image, fwhm)))
             cells.append(f"{100 * found / per_case:.0f}")
         lines.append([f"{fwhm}", *cells])
     false = []
@@ -227,7 +265,12 @@ def main() -> None:
         "arcsec away, within a magnitude of their own. The seeing handed over is that of the image, pixels included, "
         "as surveys quote it. Differences are from the true magnitude of the whole source; "
         "*scatter* is 1.48 times the median absolute deviation.",
-        simulated_table(simulate(options.per_case, options.seed)),
+        simulated_table(simulate(options.per_case, options.seed, _row)),
+        f"Above 10σ together, on {len(COVERAGE_SEEDS)} other sets of {9 * len(MAGNITUDES) * COVERAGE_PER_CASE:,} "
+        "pictures each, whole source:",
+        coverage_table(
+            pd.concat([simulate(COVERAGE_PER_CASE, seed, _whole).assign(seed=seed) for seed in COVERAGE_SEEDS])
+        ),
         "## Finding sources",
         "Points, % found within 0.8 arcsec:",
         detection_table(options.per_case, options.seed + 1),
