@@ -32,8 +32,8 @@ TABLE = "Answers"
 COLUMNS: dict[str, str] = {
     "detectid": "i", "occasion": "i", "inspector": "s", "user": "s", "vis_class": "i", "verdict": "i",
     "verdict_name": "s", "quality": "i", "label": "s", "identity": "s", "redshift": "f", "redshift_err": "f",
-    "counterpart": "s", "counterpart_code": "i", "aperture_radius": "f", "aperture_ra": "f", "aperture_dec": "f", "comment": "s",
-    "extra": "s", "imported_class": "i", "seconds": "f", "time": "s", "session": "s", "number": "i",
+    "counterpart": "s", "counterpart_code": "i", "aperture_radius": "f", "aperture_ra": "f", "aperture_dec": "f",
+    "comment": "s", "extra": "s", "imported_class": "i", "seconds": "f", "time": "s", "session": "s", "number": "i",
     "definition": "i", "package": "s", "data": "s", "automatic": "s", "regarding": "s", "source": "s", "kind": "s",
 }  # fmt: skip
 """Columns of every table and their kinds: integer (-999 for none), float (NaN for none), text. `extra`, `automatic` and
