@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.widgets import actions
 from tests.widgets.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOOK = (Path(__file__).parents[2] / "tools" / "look.js").read_text(encoding="utf-8")
+"""What is cut off, overlaps or would have to be scrolled, as sentences."""
 
 
 @pytest.fixture(scope="module")
@@ -31,4 +36,14 @@ def kept(browser, voila, subjects):
 @pytest.mark.parametrize("row", actions.TABLE, ids=str)
 def test_the_page_follows(kept, subjects, row, way):
     row.by(actions.Hand(kept.page), way, subjects)
+    kept.clean()
+
+
+@pytest.mark.parametrize("red", [False, True], ids=["five images", "one image"])
+def test_no_line_of_text_is_cut_off_or_overlaps_and_nothing_scrolls(kept, subjects, red):
+    actions.Hand(kept.page).start(subjects[red])
+    for width, height in ((1920, 1080), (1440, 900)):
+        kept.page.set_viewport_size({"width": width, "height": height})
+        kept.page.wait_for_timeout(1500)
+        assert kept.page.evaluate(LOOK) == [], (width, height)
     kept.clean()

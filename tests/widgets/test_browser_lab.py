@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.widgets import actions
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -46,4 +48,23 @@ def test_the_page_works_in_a_notebook(opened, tmp_path):
         page.keyboard.press(key)
     opened.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
     assert page.locator(".jp-Cell").count() == cells
+    opened.clean()
+
+
+def test_every_action_by_key_and_by_mouse_and_no_cell_is_touched(opened, simulated):
+    page, subjects = opened.page, actions.subjects(simulated)
+    opened.until("document.querySelectorAll('.ew-plot-box[data-ready]').length == 2")
+    cells = "[...document.querySelectorAll('.jp-Cell .cm-content')].map(e => e.textContent).join('|')"
+    before = page.evaluate(f"[{cells}, document.querySelectorAll('.jp-Cell').length]")
+    failed = []
+    for row in actions.TABLE:
+        for way in ("key", "mouse"):
+            try:
+                row.by(actions.Hand(page), way, subjects)
+            except Exception as error:  # noqa: BLE001 (all that fail are named, not the first alone)
+                failed.append(f"{row.name} by {way}: {str(error).splitlines()[0]}")
+    assert failed == []
+    assert page.evaluate(f"[{cells}, document.querySelectorAll('.jp-Cell').length]") == before
+    # letters that reached the notebook in command mode would have begun a cell, cut or deleted one
+    assert page.evaluate("document.activeElement.closest('.ew-page') !== null")
     opened.clean()
