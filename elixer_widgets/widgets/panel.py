@@ -23,15 +23,16 @@ class Panel(W.VBox):
     area : str
         The panel's place in the page's grid (see static/page.css).
     children : sequence of Widget
-        Made once; drawing only changes their traits, so that no page turn leaves widgets behind.
+        Made once; drawing only changes their traits, so that no page turn leaves widgets behind. What tells of a fault
+        is made with the first one: most pages never need it, and would wait for it.
     """
 
     def __init__(self, state: ExplorerState, area: str, children: Sequence[W.Widget]) -> None:
         self.state = state
         self._faults: dict[Callable[[], None], str] = {}
-        self._fault = Markup()
-        self._fault.layout.display = "none"
-        super().__init__([*children, self._fault])
+        self._told: Markup | None = None
+        self._parts = tuple(children)
+        super().__init__(self._parts)
         self.add_class("ew-panel")
         self.add_class(f"ew-{area}")
 
@@ -71,7 +72,17 @@ class Panel(W.VBox):
         except Exception:  # what broke the drawing may break this too, and the others must go on
             log.exception("%s could not be cleared", type(self).__name__)
 
+    @property
+    def _fault(self) -> Markup:
+        if self._told is None:
+            self._told = Markup()
+            self._told.layout.display = "none"
+            self.children = (*self._parts, self._told)
+        return self._told
+
     def _show_fault(self, text: str) -> None:
+        if not text and self._told is None:
+            return
         display = None if text else "none"
         if self._fault.layout.display != display:
             self._fault.layout.display = display

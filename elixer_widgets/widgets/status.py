@@ -6,7 +6,6 @@ from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
-
 IN_PANELS = ("fibers", "imaging")
 """What is missing is said by the panel that would have shown it."""
 
