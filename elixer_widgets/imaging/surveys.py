@@ -147,7 +147,8 @@ class Library:
         if self.web if web is None else web:
             cutouts.extend(self._missing(cutouts, ra, dec, size, notes))
         if not cutouts:
-            notes.append("no image on disk covers this position")
+            covered = bool(self.covering(ra, dec))  # by images that are blank or broken here, as the notes say
+            notes.append(f"no image on disk {'has usable data at' if covered else 'covers'} this position")
         cutouts.sort(key=_by_band_and_depth)
         objects, density = self.objects(ra, dec, radius, notes)
         return Imaging(tuple(cutouts), tuple(objects), tuple(dict.fromkeys(notes)), density)

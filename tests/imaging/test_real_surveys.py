@@ -167,6 +167,7 @@ def test_a_brick_with_edges_and_no_coverage(folder: Path, tmp_path: Path) -> Non
         if kind == "none":
             assert imaging.cutouts == ()
             assert any("blank: no data here in legacysurvey-0959p805-image-g" in note for note in imaging.notes)
+            assert imaging.notes[-1] == "no image on disk has usable data at this position"
             continue
         (cutout,) = imaging.cutouts
         assert ("hold no data" in cutout.note) == (kind == "part")
