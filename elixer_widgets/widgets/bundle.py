@@ -11,9 +11,10 @@ import ipywidgets as W
 Send = Callable[[dict[str, Any], list[Any]], object]
 """Takes a message and its binary buffers."""
 
-ORDER = ("Slider", "bqplot")
+ORDER = ("Slider", "bqscales", "bqplot")
 """Views of these models, known by a part of their names, ask the browser how large they are, for which it must lay out
-all that changed before; so they come first, in this order."""
+all that changed before; so they come first, in this order. The scales of plots come before the curves: static/page.js
+spares a curve that gets new points being drawn for the new scale with its old ones."""
 
 
 def _rank(widget: W.Widget) -> int:

@@ -64,6 +64,18 @@ def test_what_changes_alone_goes_its_own_way() -> None:
     assert wires.comms[0].sent[1] == {"method": "custom", "content": {"said": "at once"}}
 
 
+def test_scales_come_before_the_curves_drawn_with_them() -> None:
+    x, y = bq.LinearScale(), bq.LinearScale()
+    curve = bq.Lines(x=[0.0], y=[0.0], scales={"x": x, "y": y})
+    wires = Wires(curve, x, y)
+    with wires.bundle.together():
+        curve.x = np.array([7.0])
+        y.max = 2.0
+        x.max = 1.0
+    ((content, _buffers),) = wires.together
+    assert [model for model, *_ in content["states"]] == ["model 2", "model 1", "model 0"]
+
+
 def test_arrays_keep_their_places_and_plots_come_before_words() -> None:
     label = W.Label()
     curve = bq.Lines(x=[0.0], y=[0.0], scales={"x": bq.LinearScale(), "y": bq.LinearScale()})

@@ -209,6 +209,26 @@ function render({ model, el }) {
     model.off("change:busy", busy);
   };
 }
+// bqplot changes its plots through d3's transitions, even those that take no time: each waits for a frame or two, and
+// reads every number of the old and the new curve to find what lies between. On this page they are done at once.
+let hurried = false;
+async function atOnce(models) {
+  if (hurried) return;
+  const plotted = models.find((each) => each.mark_data && Object.keys(each.views ?? {}).length);
+  if (!plotted) return;
+  const view = await Object.values(plotted.views)[0];
+  const selections = view.d3el && Object.getPrototypeOf(view.d3el);
+  if (hurried || !selections?.transition || !selections.node) return;
+  hurried = true;
+  if (selections.transition.atOnce) return; // another page in the same notebook
+  const { transition } = selections;
+  selections.transition = function (...given) {
+    if (!this.node()?.closest(".ew-page")) return transition.apply(this, given);
+    this.duration = () => this; // the selection itself knows all else that bqplot asks of a transition
+    return this;
+  };
+  selections.transition.atOnce = true;
+}
 // What many widgets changed, in one message: each model gets its part, and all are drawn within one frame.
 function spread({ model }) {
   const manager = model.widget_manager;
@@ -238,7 +258,11 @@ function spread({ model }) {
         return each.constructor._deserialize_state(state, manager);
       }),
     );
-    const done = ready.then((found) => {
+    const hurry = atOnce(there.map(([each]) => each)).catch((error) => console.error(error));
+    const done = Promise.all([ready, hurry]).then(([found]) => {
+      // marks whose points come with the same message need not be drawn for the new scales with their old points
+      const marks = there.map(([each]) => each).filter((each, n) => each.mark_data && (found[n].x || found[n].y));
+      for (const each of marks) each.dirty = true;
       there.forEach(([each], n) => {
         try {
           each.set_state(found[n]);
@@ -246,6 +270,10 @@ function spread({ model }) {
           console.error(error); // the others must go on
         }
       });
+      for (const each of marks.filter((mark) => mark.dirty)) {
+        each.dirty = false; // its points were those that it had
+        each.trigger("data_updated");
+      }
     });
     for (const [each] of there) each.state_change = done; // and what is sent later waits
     return done;
