@@ -393,7 +393,8 @@ def measure(page: Any, watched: Watched, detectids: list[str], given: argparse.N
 
 def count_turns(page: Any, watched: Watched, detectids: list[str], turns: int) -> None:
     """Turn many pages, and print what is held before and after."""
-    page.evaluate(JUMP, detectids[0])  # there are pages to turn from here
+    if detectids[0] not in page.locator(".ew-who").inner_text():
+        page.evaluate(JUMP, detectids[0])  # there are pages to turn from here
     turn_many(page, 60)
     kernel = watched.busiest_kernel()
     before = held(page, watched, kernel)
