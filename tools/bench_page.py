@@ -12,7 +12,7 @@ and of the browser's process that draws the page, all that they did from click t
 
 "Prepared" pages are those whose making in the background had time to end; "not prepared" ones are jumped to from afar.
 Visits find a kernel that has come to rest. Page turns are counted with the widgets that the kernel holds before and
-after them, the elements of the page, and the kernel's memory, after 60 turns that do not count. Without RELEASE the
+after them, the elements of the page, and the kernel's memory, after 80 turns that do not count. Without RELEASE the
 simulated one is used.
 """
 
@@ -395,7 +395,7 @@ def count_turns(page: Any, watched: Watched, detectids: list[str], turns: int) -
     """Turn many pages, and print what is held before and after."""
     if detectids[0] not in page.locator(".ew-who").inner_text():
         page.evaluate(JUMP, detectids[0])  # there are pages to turn from here
-    turn_many(page, 60)
+    turn_many(page, 80)  # and back again
     kernel = watched.busiest_kernel()
     before = held(page, watched, kernel)
     turn_many(page, turns)
