@@ -91,6 +91,11 @@ class Landing(W.VBox):
         # empty is no bound, which a number field cannot say
         return W.Text(description=description, continuous_update=False).add_class("ew-landing-number")
 
+    @property
+    def fields(self) -> tuple[W.Widget, ...]:
+        """What a person fills in."""
+        return tuple(self._fields.values())
+
     # ------------------------------------------------------------------------------------------------ searching
 
     def query(self) -> Query:

@@ -15,6 +15,7 @@ import ipywidgets as W
 import numpy as np
 from traitlets import Bool, Unicode
 
+from elixer_widgets.campaigns import Campaign
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.base import Release
 from elixer_widgets.releases.search_index import Query, SearchIndex, load_index
@@ -31,6 +32,9 @@ MEMORY_VARIABLE = "ELIXER_WIDGETS_MEMORY"
 
 USER_VARIABLE = "ELIXER_WIDGETS_USER_HEADER"
 """Header in which the server in front of this one names the user; none, and nobody is named."""
+
+CAMPAIGN_VARIABLE = "ELIXER_WIDGETS_PUBLISHED_CAMPAIGN"
+"""Folder of the campaign to which named visitors give answers."""
 
 NEAR = 60.0
 """Arcsec: a link to one detection comes with a list of those around it."""
@@ -65,9 +69,11 @@ class PublishedPage(W.VBox):
         self.release, self.index = release, index
         self.landing = Landing(index, release.name, self.open_one)
         self.explorer: Explorer | None = None
+        self.campaign: Campaign | None = None
+        self.vetting: Explorer | None = None
         self.manners = _Manners()
         self.landing.observe(lambda _change: self._address(), "children")
-        for field in self.landing.children[1].children + self.landing.children[2].children:
+        for field in self.landing.fields:
             field.observe(lambda _change: self._address(), "value")
         super().__init__([self.manners, self.landing])
 
@@ -76,6 +82,23 @@ class PublishedPage(W.VBox):
         if self.explorer is None and len(self.index):
             first = int(self.index.detectid[0])
             self.explorer = self._explorer([first], first)
+
+    def invite(self, campaign: Campaign) -> None:
+        """Offer a campaign to the visitor, who is its inspector."""
+        self.campaign = campaign
+        done = campaign.progress()
+        name = campaign.definition.name or campaign.path.name
+        go_on = W.Button(description=f"{name}: {done.done} of {done.total} answered", tooltip="Go on with the campaign")
+        go_on.add_class("ew-landing-vet").on_click(lambda _button: self.vet())
+        self.landing.children = (self.landing.children[0], go_on, *self.landing.children[1:])
+
+    def vet(self) -> None:
+        """Show the campaign's queue."""
+        if self.vetting is None:
+            # built only now: whose answers they are is part of it
+            self.vetting = self._with_search(Explorer(self.release, campaign=self.campaign))
+        self.manners.shown = False
+        self.children = [self.manners, self.vetting]
 
     def follow(self, query: str) -> None:
         """Show what an address asks for: a detection, or the front page with its form filled."""
@@ -90,6 +113,11 @@ class PublishedPage(W.VBox):
                 f'<p role="alert">There is no detection {escape(asked[:30])} in {escape(self.release.name)}; '
                 "search for it by its position.</p>"
             )
+            return
+        if self.campaign is not None and int(asked) in self.campaign.definition.detectids:
+            self.vet()
+            if self.vetting is not None:
+                follow(self.vetting.state, query)
             return
         row = int(rows[0])
         ra, dec = float(self.index.ra[row]), float(self.index.dec[row])
@@ -121,7 +149,10 @@ class PublishedPage(W.VBox):
         self.manners.shown = True
 
     def _explorer(self, listed: list[int], detectid: int) -> Explorer:
-        explorer = Explorer(self.release, listed, detectid=detectid)
+        return self._with_search(Explorer(self.release, listed, detectid=detectid))
+
+    def _with_search(self, explorer: Explorer) -> Explorer:
+        """The way back to the front page, in the explorer's top row."""
         back = W.Button(description="Search", tooltip="To the search page").add_class("ew-back")
         back.on_click(lambda _button: self.search())
         top = explorer.children[1].children[0]
@@ -175,5 +206,8 @@ def page(environment: Mapping[str, str] | None = None) -> W.Widget:
             from voila.utils import wait_for_request
 
             wait_for_request()
-        made.follow(os.environ.get("QUERY_STRING", ""))
+        user = user_of(known)
+        if known.get(CAMPAIGN_VARIABLE) and user:
+            made.invite(Campaign(known[CAMPAIGN_VARIABLE], None, user, data=made.release.name))
+        made.follow(known.get("QUERY_STRING", ""))
     return shown[0]

@@ -59,6 +59,8 @@ class Publication:
         The part of the address before the page, behind a hub or proxy: `/elixer/`.
     user_header : str
         Header in which the server in front names the user. Then visitors that it does not name are refused.
+    campaign : str
+        Folder of a campaign to which named visitors give answers; without one, and for strangers, all is read-only.
     """
 
     address: str = "127.0.0.1"
@@ -69,6 +71,7 @@ class Publication:
     idle: int = 1800
     base_url: str = "/"
     user_header: str = ""
+    campaign: str = ""
 
     def __post_init__(self) -> None:
         if self.sessions < 1 or self.warm < 0 or self.idle < 60 or not 0.5 <= self.memory <= 1024:
@@ -80,6 +83,11 @@ class Publication:
             raise DataError(f"base URL {self.base_url!r}: begin and end it with a slash, as /elixer/")
         if self.user_header and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", self.user_header):
             raise DataError(f"{self.user_header!r} is no name of a header; give one such as X-Forwarded-User")
+        if self.campaign and not (self.user_header or os.environ.get("JUPYTERHUB_USER")):
+            raise DataError(
+                f"campaign {self.campaign}: nobody is named here, and answers are never anonymous; give the header in "
+                "which the proxy names the user, or run it under JupyterHub"
+            )
         if self.user_header and self.address not in ("127.0.0.1", "::1", "localhost"):
             raise DataError(
                 f"{self.address}: a user named in a header is only believed from a server on this computer; listen at "
@@ -137,13 +145,17 @@ def publishing(
     DataError
         If the release or the catalogue cannot be read, or the server does not start.
     """
+    from elixer_widgets.campaigns import Campaign
     from elixer_widgets.releases import open_release
     from elixer_widgets.releases.search_index import build_index
-    from elixer_widgets.widgets.published import INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
+    from elixer_widgets.widgets.published import CAMPAIGN_VARIABLE, INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
 
     how = how or Publication()
     release = open_release(path)
     index = build_index(release, catalog)
+    campaign = str(Path(how.campaign).expanduser().resolve()) if how.campaign else ""
+    if campaign:
+        Campaign(campaign)  # that there is one is found out before visitors come
     if not len(index):
         raise DataError(f"{release.path}: holds no detections; there is nothing to publish")
     port = how.port or free_port()
@@ -167,6 +179,7 @@ def publishing(
             INDEX_VARIABLE: str(folder / "index"),
             MEMORY_VARIABLE: f"{how.memory:g}",
             USER_VARIABLE: how.user_header,
+            CAMPAIGN_VARIABLE: campaign,
             "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
             # a session has its share of the computer, not all of it
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -203,11 +216,12 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--memory", type=float, default=default.memory, help=f"GB a page may take ({default.memory:g})")
     parser.add_argument("--idle", type=int, default=default.idle, help=f"seconds until a page ends ({default.idle})")
     parser.add_argument("--user-header", default="", metavar="NAME", help="header in which the proxy names the user")
+    parser.add_argument("--campaign", default="", metavar="FOLDER", help="a campaign that named visitors answer")
     parser.set_defaults(act=_serve_command)
 
 
 def _serve_command(options: argparse.Namespace) -> int:
-    names = ("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header")
+    names = ("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header", "campaign")
     how = Publication(**{name: getattr(options, name) for name in names})
     if threading.current_thread() is threading.main_thread():
         # ended from outside, the server must not stay behind

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import elixer_widgets as ew
+from elixer_widgets.campaigns import Campaign
 from elixer_widgets.releases.search_index import build_index
 from elixer_widgets.widgets import published
 from elixer_widgets.widgets.explorer import Explorer
@@ -72,6 +73,34 @@ def test_a_page_leafs_through_a_part_of_what_is_too_long(made: PublishedPage, re
     state = made.explorer.state
     assert len(state.detectids) == 6 and state.detection.detectid == ids[10]
     assert state.detectids == tuple(ids[7:13])
+
+
+def test_a_named_visitor_answers_a_campaign(made: PublishedPage, release, tmp_path: Path) -> None:
+    ids = [int(each) for each in release.detectids()]
+    campaign = Campaign(tmp_path / "first", ids[:4], "karl")
+    made.invite(campaign)
+    made.follow("")
+    assert made.children[1] is made.landing and made.vetting is None
+    button = made.landing.children[1]
+    assert "0 of 4 answered" in button.description
+    button.click()
+    assert made.children[1] is made.vetting and made.vetting.campaign is campaign
+    made.search()
+    # a link into the campaign opens it there, another one without a way to answer
+    made.follow(f"detectid={ids[2]}")
+    assert made.children[1] is made.vetting and made.vetting.state.detection.detectid == ids[2]
+    made.follow(f"detectid={ids[6]}")
+    assert made.children[1] is made.explorer and made.explorer.campaign is None
+
+
+def test_strangers_are_not_asked(simulated: Path, release, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ELIXER_WIDGETS_RELEASE", str(simulated))
+    build_index(release).save(tmp_path / "index")
+    Campaign(tmp_path / "first", [int(release.detectids()[0])], "karl")
+    known = {"ELIXER_WIDGETS_INDEX": str(tmp_path / "index"), published.CAMPAIGN_VARIABLE: str(tmp_path / "first")}
+    assert page(known).campaign is None
+    header = {"ELIXER_WIDGETS_USER_HEADER": "X-User", "HTTP_X_USER": "robin"}
+    assert page({**known, **header}).campaign.inspector == "robin"
 
 
 @pytest.mark.parametrize(

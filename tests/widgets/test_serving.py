@@ -51,6 +51,7 @@ def test_other_addresses_are_refused_and_not_repeated(query: str) -> None:
         ({"memory": 0.1}, "0.5 to 1024 GB"),
         ({"base_url": "elixer"}, "begin and end it with a slash"),
         ({"base_url": "/../"}, None),
+        ({"campaign": "first"}, "answers are never anonymous"),
         ({"user_header": "X Forwarded"}, "is no name of a header"),
         ({"user_header": "X-User", "address": "0.0.0.0"}, "only believed from a server on this computer"),
     ],
