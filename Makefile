@@ -76,6 +76,7 @@ bench: $(VENV)/.ready browser
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_bulk.py --n $(BULK)
 	$(BIN)/python tools/bench_campaign.py
+	$(BIN)/python tools/bench_published.py
 
 # Versions only: no addresses, so that a mirror works as well.
 lock: $(VENV)/.ready
