@@ -140,7 +140,8 @@ def visitors(release: Path, count: int, log: Path) -> None:
         print(f"| page open, s | {np.median(opened):.1f} | {max(opened):.1f} |")
         print(f"| next detection, ms | {np.median(turns):.0f} | {max(turns):.0f} |")
         print(
-            f"| memory of a kernel (PSS, {len(memory)} with the warm one), MB | {np.median(memory):.0f} | {max(memory):.0f} |"
+            f"| memory of a kernel (PSS, {len(memory)} with the warm one), MB "
+            f"| {np.median(memory):.0f} | {max(memory):.0f} |"
         )
         print(f"\nkernels gone after closing: {'yes' if gone else 'no'} {health()}")
 
