@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from elixer_widgets._errors import DataError
 from elixer_widgets._version import __version__
 from elixer_widgets.cli_cluster import add_cluster_options
 from elixer_widgets.cli_guide import elixer, selixer
@@ -21,7 +24,7 @@ from elixer_widgets.cli_run import (
     store_pictures,
     use_imaging_options,
 )
-from elixer_widgets.cli_values import count, say, warn, with_signs
+from elixer_widgets.cli_values import count, read_detections, say, warn, with_signs
 
 __all__ = ["elixer", "main", "selixer"]
 
@@ -31,9 +34,25 @@ def _explore_command(options: argparse.Namespace) -> int:
     from elixer_widgets.widgets.dashboard import serve
 
     use_imaging_options(options)
+    _use_campaign(options)
     path = Path(options.path).expanduser() if options.path else kept_release(announce=warn)
     serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid)
     return DONE
+
+
+def _use_campaign(options: argparse.Namespace) -> None:
+    """Have the page show a campaign's queue; the campaign is made where a list is given and there is none yet."""
+    from elixer_widgets.campaigns import Campaign
+    from elixer_widgets.widgets.dashboard import CAMPAIGN_VARIABLE, INSPECTOR_VARIABLE
+
+    if not options.campaign:
+        if options.dets or options.inspector:
+            raise DataError("--dets and --inspector belong to a campaign: add --campaign FOLDER")
+        return
+    folder = Path(options.campaign).expanduser().absolute()
+    inspector = options.inspector or getpass.getuser()
+    Campaign(folder, read_detections(options.dets) if options.dets else None, inspector).close()
+    os.environ[CAMPAIGN_VARIABLE], os.environ[INSPECTOR_VARIABLE] = str(folder), inspector
 
 
 def _simulate_command(options: argparse.Namespace) -> int:
@@ -63,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--port", type=int, default=8866, help="port on this computer, 0 for any (8866)")
     explore.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     explore.add_argument("--detectid", type=int, help="the detection to show first")
+    explore.add_argument("--campaign", metavar="FOLDER", help="vet a classification campaign: its queue is shown")
+    explore.add_argument("--inspector", metavar="NAME", help="who answers it (default: who is logged in)")
+    explore.add_argument("--dets", metavar="FILE|LIST", help="the detections of a new campaign")
     add_imaging_options(explore)
     explore.set_defaults(act=_explore_command)
 

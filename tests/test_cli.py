@@ -238,6 +238,27 @@ def test_explore_serves_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert calls == [((tmp_path,), {"port": 0, "open_browser": False, "detectid": None})]
 
 
+def test_explore_opens_a_campaign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    from elixer_widgets.campaigns import Campaign
+    from elixer_widgets.widgets import dashboard
+
+    named: list[tuple] = []
+    monkeypatch.setattr(dashboard, "serve", lambda *_, **__: named.append(dashboard.campaign_of("hdr5")))
+    # restored afterwards, whatever the command sets
+    for name in (dashboard.CAMPAIGN_VARIABLE, dashboard.INSPECTOR_VARIABLE):
+        monkeypatch.setenv(name, "")
+    folder = tmp_path / "first"
+    command = ["explore", str(tmp_path), "--campaign", str(folder), "--inspector", "karl"]
+    assert cli.main([*command, "--dets", "7,8,7"]) == 0
+    assert cli.main(command) == 0
+    assert [each.inspector for each in named] == ["karl", "karl"]
+    assert all(each.definition.detectids == (7, 8) for each in named)
+    assert Campaign(folder).answers() == []
+    assert cli.main(["explore", "--inspector", "karl"]) == 2
+    assert "add --campaign FOLDER" in capsys.readouterr().err
+    assert cli.main(["explore", "--campaign", str(tmp_path / "none")]) == 2
+
+
 def test_explore_makes_a_simulated_release_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from elixer_widgets.simulation import kept
     from elixer_widgets.widgets import dashboard
