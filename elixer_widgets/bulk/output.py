@@ -131,7 +131,7 @@ def finished(output: Output, detectids: Sequence[int]) -> list[int]:
 
 @contextmanager
 def only_run(output: Output) -> Iterator[None]:
-    """Hold the folder of a run, made if need be; what a run before was killed over is swept away.
+    """Hold the folder of a run, made if need be; what a killed run or worker left half-written is swept away.
 
     Raises
     ------
@@ -149,11 +149,19 @@ def only_run(output: Output) -> Iterator[None]:
             raise DataError(f"{output.folder}: another run is writing here; wait for it, or end it") from error
         except OSError:
             pass  # a file system without locks: the user is trusted not to start two
-        for left in output.folder.glob(".*_*"):  # half-written files, which begin with a dot until they are whole
-            left.unlink(missing_ok=True)
-        yield
+        _sweep(output)
+        try:
+            yield
+        finally:
+            _sweep(output)  # of workers that were killed and replaced on the way
     finally:
         os.close(handle)
+
+
+def _sweep(output: Output) -> None:
+    """Delete half-written files, which begin with a dot until they are whole."""
+    for left in output.folder.glob(".*_*"):
+        left.unlink(missing_ok=True)
 
 
 def finish_catalog(output: Output) -> None:

@@ -136,6 +136,22 @@ def test_parts_of_a_killed_run_are_taken_over(
     assert not output.parts.exists()
 
 
+def test_what_a_killed_worker_left_half_written_is_swept_away(
+    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Output(tmp_path / "run")
+    real = analysis.interpret
+
+    def leaving(measurements: Measurements) -> Interpretation:
+        (output.folder / f".{measurements.detection.detectid}.pdf_abc.pdf").write_bytes(b"%PDF half")
+        return real(measurements)
+
+    monkeypatch.setattr(analysis, "interpret", leaving)
+    assert run(fake, fake.ids[:2], output).code == 0
+    assert sorted(path.name for path in output.folder.glob("*.pdf")) == [f"{each}.pdf" for each in fake.ids[:2]]
+    assert list(output.folder.glob(".*")) == []
+
+
 def test_a_row_that_cannot_be_written_fails_alone(
     fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
