@@ -55,6 +55,8 @@ class Publication:
         GB that one page may take.
     idle : int
         Seconds without a sign of life after which a page's kernel is ended. A closed page ends its own at once.
+    grace : int
+        Seconds that a page may be without connection before it counts as closed.
     base_url : str
         The part of the address before the page, behind a hub or proxy: `/elixer/`.
     user_header : str
@@ -69,12 +71,13 @@ class Publication:
     warm: int = 2
     memory: float = 2.0
     idle: int = 1800
+    grace: int = 30
     base_url: str = "/"
     user_header: str = ""
     campaign: str = ""
 
     def __post_init__(self) -> None:
-        if self.sessions < 1 or self.warm < 0 or self.idle < 60 or not 0.5 <= self.memory <= 1024:
+        if self.sessions < 1 or self.warm < 0 or self.idle < 60 or self.grace < 1 or not 0.5 <= self.memory <= 1024:
             raise DataError(
                 f"sessions {self.sessions}, warm {self.warm}, idle {self.idle}, memory {self.memory}: give at least "
                 "1 session, no fewer than 0 warm pages, 60 s or more, and 0.5 to 1024 GB"
@@ -100,7 +103,8 @@ def command(notebook: Path, port: int, how: Publication) -> list[str]:
     options = [
         "--no-browser", f"--port={port}", f"--Voila.ip={how.address}", f"--base_url={how.base_url}",
         "--template=elixer", "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.file_allowlist=(?!)",
-        f"--Published.most_sessions={how.sessions}", "--MappingKernelManager.cull_interval=30",
+        f"--Published.most_sessions={how.sessions}", f"--Published.grace={how.grace}",
+        "--MappingKernelManager.cull_interval=30",
         f"--MappingKernelManager.cull_idle_timeout={how.idle}", "--MappingKernelManager.cull_connected=True",
     ]  # fmt: skip
     if how.user_header:

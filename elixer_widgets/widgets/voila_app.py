@@ -4,18 +4,22 @@ Run by `serving.publishing` as a program of its own. What differs from Voila:
 
 * only the page itself, with the parts of an address that it understands; no choice of template, no files;
 * a limit of pages open at once, and a place that tells how many there are;
-* a closed page ends its kernel: its own number, which nobody else knows, is proof enough;
+* a closed page ends its kernel: its own number, which nobody else knows, is proof enough; and so does one that stays
+  without connection;
 * headers that keep the page from loading anything from elsewhere and from being framed by others.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
+from jupyter_core.utils import ensure_async
+from tornado.ioloop import PeriodicCallback
 from tornado.web import RequestHandler
-from traitlets import Bool, Int, Unicode
+from traitlets import Int, Unicode
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
@@ -159,7 +163,7 @@ class Published(Voila):
     name = "voila"
     most_sessions = Int(20, help="pages open at once").tag(config=True)
     user_header = Unicode("", help="header in which the server in front names the user").tag(config=True)
-    answers = Bool(False, help="whether answers are collected").tag(config=True)
+    grace = Int(30, help="seconds that a page may be without connection before it counts as closed").tag(config=True)
 
     def waiting(self) -> int:
         """Pages prepared ahead of their visitors."""
@@ -176,7 +180,25 @@ class Published(Voila):
         settings["headers"] = HEADERS
         return settings
 
+    async def end_left_pages(self) -> None:
+        """End the kernels of pages that were connected and are no more: a browser that was killed says no goodbye."""
+        manager, now = self.kernel_manager, time.monotonic()
+        connected: dict[str, int] = getattr(manager, "_kernel_connections", {})
+        there = set(manager.list_kernel_ids())
+        for kernel in there:
+            if connected.get(kernel, 0) > 0:
+                self._last_seen[kernel] = now
+        for kernel, seen in list(self._last_seen.items()):
+            if kernel not in there:
+                del self._last_seen[kernel]
+            elif now - seen > self.grace:
+                del self._last_seen[kernel]
+                await ensure_async(manager.shutdown_kernel(kernel))
+
     def init_handlers(self) -> list:
+        self._last_seen: dict[str, float] = {}
+        # a page that connects anew within the grace, after a break of the network, keeps its kernel
+        PeriodicCallback(self.end_left_pages, 1000 * min(5.0, max(self.grace / 2, 0.5))).start()
         replaced = {
             TornadoVoilaHandler: Page,
             VoilaShutdownKernelHandler: Closing,

@@ -228,7 +228,7 @@ async def _converse(url: str, origin: str, marker: Path) -> tuple[str, set[str]]
 
 @pytest.mark.slow
 def test_no_code_can_be_run(simulated: Path, private: dict[str, str], tmp_path: Path) -> None:
-    with publishing(simulated, None, Publication(port=0, warm=0), log=tmp_path / "log") as (url, _process):
+    with publishing(simulated, None, Publication(port=0, warm=0, grace=1), log=tmp_path / "log") as (url, _process):
         stranger = Stranger(url)
         _, kernel = stranger.page()
         channels = f"ws://{stranger.host}:{stranger.port}/api/kernels/{kernel}/channels"
@@ -242,6 +242,11 @@ def test_no_code_can_be_run(simulated: Path, private: dict[str, str], tmp_path: 
         # another site's page cannot use a visitor's
         error, _ = asyncio.run(_converse(channels, "http://elsewhere.example", marker))
         assert "403" in error and not marker.exists()
+        # the page has no connection any more: its browser is gone, and so is its kernel soon
+        end = time.monotonic() + 60
+        while stranger.health()["sessions"] and time.monotonic() < end:
+            time.sleep(0.5)
+        assert stranger.health()["sessions"] == 0
 
 
 @pytest.mark.slow
