@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elixer_widgets._errors import DataError
-from elixer_widgets.cli_values import say, warn
+from elixer_widgets.cli_values import say, warn, whole
 
 if TYPE_CHECKING:
     from elixer_widgets.analysis import Interpretation
@@ -31,16 +31,6 @@ def _time(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
 def add_cluster_options(parser: argparse.ArgumentParser, submit: bool = False) -> None:
     """The options of `elixer` and `selixer` about workers and SLURM.
 
@@ -52,21 +42,19 @@ def add_cluster_options(parser: argparse.ArgumentParser, submit: bool = False) -
     """
     parser.set_defaults(submit=submit, arguments=[])
     work = parser.add_argument_group("workers")
-    work.add_argument(
-        "--workers", type=_number, default=0, metavar="N", help="processes here; 0: by cores and list (0)"
-    )
+    work.add_argument("--workers", type=whole, default=0, metavar="N", help="processes here; 0: by cores and list (0)")
     work.add_argument("--scheduler", metavar="ADDRESS", help="have the workers of a running Dask scheduler do it")
     work.add_argument("--memory", type=float, default=1.0, metavar="GB", help="what one worker may hold (1.0)")
     work.add_argument("--no_recover", action="store_true", help="do everything again, also what is finished")
     slurm = parser.add_argument_group("SLURM (selixer)")
-    slurm.add_argument("--tasks", type=_number, default=0, metavar="N", help="number of workers, 0 for automatic (0)")
+    slurm.add_argument("--tasks", type=whole, default=0, metavar="N", help="number of workers, 0 for automatic (0)")
     slurm.add_argument("--time", type=_time, metavar="HH:MM:SS", help="longest run time (default: by the list)")
     slurm.add_argument("--timex", type=float, default=1.0, metavar="X", help="multiply the estimated time (1.0)")
     slurm.add_argument("--queue", metavar="NAME", help="queue (default: by the centre)")
     slurm.add_argument("--email", metavar="ADDRESS", help="told at start and end")
-    slurm.add_argument("--nodes", type=_number, default=0, metavar="N", help="nodes, at most")
-    slurm.add_argument("--ntasks_per_node", type=_number, default=0, metavar="N", help="workers a node")
-    slurm.add_argument("--fill_tasks", type=_number, default=10, metavar="N", help="detections a worker, at least (10)")
+    slurm.add_argument("--nodes", type=whole, default=0, metavar="N", help="nodes, at most")
+    slurm.add_argument("--ntasks_per_node", type=whole, default=0, metavar="N", help="workers a node")
+    slurm.add_argument("--fill_tasks", type=whole, default=10, metavar="N", help="detections a worker, at least (10)")
     slurm.add_argument("--alloc", metavar="NAME", help="project to charge")
     slurm.add_argument("--dependency", metavar="RULE", help="start after other jobs, as sbatch takes it")
     slurm.add_argument("--slurm", type=int, choices=(0, 1), default=1, help="0: write the scripts, submit nothing (1)")
@@ -74,7 +62,7 @@ def add_cluster_options(parser: argparse.ArgumentParser, submit: bool = False) -
     slurm.add_argument(
         "--resident", action="store_true", help="keep a scheduler on this computer instead of a job array"
     )
-    slurm.add_argument("--dispatch_base", type=_number, default=0, metavar="N", help="number of the first folder (0)")
+    slurm.add_argument("--dispatch_base", type=whole, default=0, metavar="N", help="number of the first folder (0)")
     slurm.add_argument("--dispatch", metavar="FILE", help="the list of one share (for the jobs themselves)")
     slurm.add_argument(
         "--finish", action="store_true", help="bring the shares of --name together (the last job does so itself)"

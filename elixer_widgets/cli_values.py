@@ -73,11 +73,24 @@ def radius_or_off(text: str) -> float:
     return 0.0 if text.strip() in ("-1", "-1.0", "0") else radius(text)
 
 
-def count(text: str) -> int:
+def _integer(text: str) -> int:
     try:
-        value = int(text)
+        return int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+
+
+def whole(text: str) -> int:
+    """A whole number, not negative."""
+    value = _integer(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up."""
+    value = _integer(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value

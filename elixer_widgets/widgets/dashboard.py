@@ -243,30 +243,42 @@ def _server(
     url = f"http://127.0.0.1:{port}"
     if answers(url):
         raise DataError(f"port {port} is taken by another server; give another port")
-    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary, ExitStack() as opened:
+    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary:
         folder = Path(temporary)
         notebook = lay_out(folder)
-        ours = str(folder / "jupyter")
-        known = os.environ.get("JUPYTER_PATH")
         variables = {
             **os.environ,
             **environment,
             RELEASE_VARIABLE: str(release),
-            "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
+            "JUPYTER_PATH": jupyter_path(folder / "jupyter"),
         }
+        with hosting(_command(notebook, port, warm), folder, variables, url, log, patience) as process:
+            yield url, process
+
+
+@contextmanager
+def hosting(
+    command: list[str], folder: Path, environment: Mapping[str, str], url: str, log: Path | None, patience: float
+) -> Iterator[subprocess.Popen]:
+    """A server's process, from its first answer at `url` to the end of the block."""
+    with ExitStack() as opened:
         output = opened.enter_context(open(log, "wb")) if log is not None else None
-        process = subprocess.Popen(
-            _command(notebook, port, warm), cwd=folder, env=variables, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         try:
             await_server(process, url, patience)
-            yield url, process
+            yield process
         finally:
             process.terminate()
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def jupyter_path(ours: Path) -> str:
+    """JUPYTER_PATH with a folder of ours before what is there."""
+    known = os.environ.get("JUPYTER_PATH")
+    return str(ours) if not known else os.pathsep.join((str(ours), known))
 
 
 def await_server(server: subprocess.Popen, url: str, patience: float) -> None:

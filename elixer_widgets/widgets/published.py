@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from elixer_widgets.widgets.address import detectid_of, follow
 from elixer_widgets.widgets.explorer import Explorer
 from elixer_widgets.widgets.landing import Landing
 from elixer_widgets.widgets.markup import escape
+from elixer_widgets.widgets.serving import USER
 
 INDEX_VARIABLE = "ELIXER_WIDGETS_INDEX"
 """Folder of the search index that all pages share."""
@@ -43,7 +43,6 @@ LISTED = 2000
 """Detections that one page leafs through."""
 
 _STATIC = Path(__file__).parent / "static"
-_USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
 
 
 class _Manners(anywidget.AnyWidget):
@@ -168,7 +167,7 @@ def user_of(environment: Mapping[str, str]) -> str:
     header = environment.get(USER_VARIABLE, "")
     named = environment.get(f"HTTP_{header.upper().replace('-', '_')}", "") if header else ""
     named = named or environment.get("JUPYTERHUB_USER", "")
-    return named if _USER.fullmatch(named) else ""
+    return named if USER.fullmatch(named) else ""
 
 
 def limit_memory(gigabytes: float) -> None:

@@ -11,14 +11,17 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from elixer_widgets._errors import DataError
-from elixer_widgets.widgets.dashboard import RELEASE_VARIABLE, answers, await_server, free_port, lay_out
+from elixer_widgets.widgets.dashboard import RELEASE_VARIABLE, answers, free_port, hosting, jupyter_path, lay_out
+
+USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
+"""What a visitor's name may be."""
 
 CELL = "from elixer_widgets.widgets.published import page\n\npage()"
 
@@ -91,9 +94,9 @@ class Publication:
                 f"campaign {self.campaign}: nobody is named here, and answers are never anonymous; give the header in "
                 "which the proxy names the user, or run it under JupyterHub"
             )
-        if self.user_header and self.address not in ("127.0.0.1", "::1", "localhost"):
+        if (self.user_header or self.campaign) and self.address not in ("127.0.0.1", "::1", "localhost"):
             raise DataError(
-                f"{self.address}: a user named in a header is only believed from a server on this computer; listen at "
+                f"{self.address}: who a visitor is, is only believed from a server on this computer; listen at "
                 "127.0.0.1 and let the proxy reach the page there"
             )
 
@@ -167,15 +170,13 @@ def publishing(
     url = f"http://{host}:{port}{how.base_url}"
     if answers(url.rstrip("/")):
         raise DataError(f"port {port} is taken by another server; give another port")
-    with tempfile.TemporaryDirectory(prefix="elixer-published-") as temporary, ExitStack() as opened:
+    with tempfile.TemporaryDirectory(prefix="elixer-published-") as temporary:
         folder = Path(temporary)
         # of the server's folder only the notebook is ever read, and that by the server itself
         served = folder / "page"
         served.mkdir()
         notebook = lay_out(served, CELL)
         index.save(folder / "index")
-        ours = str(served / "jupyter")
-        known = os.environ.get("JUPYTER_PATH")
         variables = {name: os.environ[name] for name in NEEDED if name in os.environ}
         variables |= {name: value for name, value in os.environ.items() if name.startswith("ELIXER_WIDGETS_")}
         variables |= {
@@ -184,21 +185,12 @@ def publishing(
             MEMORY_VARIABLE: f"{how.memory:g}",
             USER_VARIABLE: how.user_header,
             CAMPAIGN_VARIABLE: campaign,
-            "JUPYTER_PATH": ours if not known else os.pathsep.join((ours, known)),
+            "JUPYTER_PATH": jupyter_path(served / "jupyter"),
             # a session has its share of the computer, not all of it
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         }
-        output = opened.enter_context(open(log, "wb")) if log is not None else None
-        server = subprocess.Popen(command(notebook, port, how), cwd=served, env=variables, stdout=output, stderr=output)
-        try:
-            await_server(server, url.rstrip("/"), 60.0)
+        with hosting(command(notebook, port, how), served, variables, url.rstrip("/"), log, 60.0) as server:
             yield url, server
-        finally:
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
 
 
 # ------------------------------------------------------------------------------------------------ command line

@@ -11,7 +11,6 @@ Run by `serving.publishing` as a program of its own. What differs from Voila:
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,6 +24,8 @@ from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from elixer_widgets.widgets.serving import USER
+
 PARTS = frozenset(
     {
         *("detectid", "z", "identity", "aperture", "off", "counterpart", "without"),
@@ -37,7 +38,6 @@ PARTS = frozenset(
 MOST, LONGEST = 40, 200
 """Parts of an address, and characters of one."""
 
-USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
 
 POLICY = "; ".join(
     (

@@ -54,6 +54,7 @@ def test_other_addresses_are_refused_and_not_repeated(query: str) -> None:
         ({"campaign": "first"}, "answers are never anonymous"),
         ({"user_header": "X Forwarded"}, "is no name of a header"),
         ({"user_header": "X-User", "address": "0.0.0.0"}, "only believed from a server on this computer"),
+        ({"campaign": "first", "user_header": "X-User", "address": "0.0.0.0"}, "only believed from a server on this"),
     ],
 )
 def test_what_cannot_be_published_is_told(given: dict[str, Any], words: str | None) -> None:
