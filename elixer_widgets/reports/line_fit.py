@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from elixer_widgets.analysis import Interpretation, Measurements
+from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, Panel, nice_ticks, wrap
-from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING
+from elixer_widgets.reports.colors import BLACK, BLUE, GREY, WARNING, identity_color
 from elixer_widgets.reports.derived import measured_spectrum
 from elixer_widgets.reports.layout import Box
+from elixer_widgets.spectra.doublets import DoubletFit
 from elixer_widgets.spectra.fitting import LineFit, blended_model
+from elixer_widgets.spectra.models import identity_curve
 
 HALF_WINDOW = 45.6
 """Å; 24 CCD pixels of 1.9 Å, the width of the fiber cutouts."""
@@ -52,8 +55,12 @@ def line_center(measurements: Measurements) -> float:
     return center if np.isfinite(center) else measurements.detection.wavelength
 
 
-def draw_line(canvas: Canvas, box: Box, spectrum: Spectrum, measurements: Measurements, center: float) -> Panel:
-    """Draw samples with their errors and the fitted curve about `center` (Å) into `box`, without a frame."""
+def draw_line(canvas: Canvas, box: Box, spectrum: Spectrum, interpretation: Interpretation, center: float) -> Panel:
+    """Draw samples with their errors and the fitted curves about `center` (Å) into `box`, without a frame.
+
+    The Gaussian is black; dashed lies what the identity asks for instead, a doublet or a narrow line on a broad one.
+    """
+    measurements = interpretation.measurements
     line = measurements.line
     xlim = (center - HALF_WINDOW, center + HALF_WINDOW)
     panel = Panel(canvas, box, xlim, flux_limits(spectrum, line, center))
@@ -74,7 +81,20 @@ def draw_line(canvas: Canvas, box: Box, spectrum: Spectrum, measurements: Measur
     if is_drawable(line):
         fine = np.arange(xlim[0], xlim[1], 0.2)
         panel.curve(fine, blended_model(line, measurements.lines, fine), BLACK, 1.8, alpha=0.75)
+        model = interpretation.model
+        if model is not None and np.isfinite(model.flux):
+            other = identity_curve(model, line, measurements.lines, fine)
+            panel.curve(fine, other, identity_color(interpretation.identity), 1.5, dashes=(0, (4, 2)))
     return panel
+
+
+def model_note(interpretation: Interpretation) -> str:
+    """What the dashed curve is, and its χ² less that of the single Gaussian; "" without one."""
+    model = interpretation.model
+    if model is None or not np.isfinite(model.flux):
+        return ""
+    name = f"{LABELS[interpretation.identity]} doublet" if isinstance(model, DoubletFit) else "narrow + broad"
+    return f"dashed: {name}" + (f", χ² {-model.gain:+.1f}".replace("-", "−") if np.isfinite(model.gain) else "")
 
 
 def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
@@ -85,9 +105,14 @@ def draw_line_fit(canvas: Canvas, interpretation: Interpretation) -> None:
     if not np.isfinite(center):
         canvas.not_available(layout.LINE_FIT, "Line fit", "no line was found or given")
         return
-    panel = draw_line(canvas, layout.LINE_FIT, spectrum, measurements, center)
+    panel = draw_line(canvas, layout.LINE_FIT, spectrum, interpretation, center)
     panel.frame(nice_ticks(*panel.xlim, 5), nice_ticks(*panel.ylim, 5))
     canvas.text(panel.box.left, panel.box.top - 14, FLUX_UNIT, 8)
+    told = model_note(interpretation)
+    if told:
+        canvas.text(
+            panel.box.right, panel.box.top - 14, told, 7, color=identity_color(interpretation.identity), align="right"
+        )
     note = "" if spectrum.has_error else "no errors came with this spectrum"
     said = list(dict.fromkeys([*line.flags, *([note] if note else [])]))
     if said:

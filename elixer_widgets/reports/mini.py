@@ -123,7 +123,7 @@ def _draw_line(canvas: Canvas, interpretation: Interpretation) -> None:
         return
     canvas.rectangle(paper, face="white")
     box = Box(paper.left + 26, paper.top + 10, paper.right - 26, paper.bottom - 32)
-    panel = draw_line(canvas, box, measured_spectrum(measurements), measurements, center)
+    panel = draw_line(canvas, box, measured_spectrum(measurements), interpretation, center)
     panel.frame(nice_ticks(*panel.xlim, 4), size=8)
 
 

@@ -22,7 +22,7 @@ from elixer_widgets.spectra.fitting import (
     minimum_sigma,
 )
 from elixer_widgets.spectra.gaussians import ROOT_2PI, levenberg
-from elixer_widgets.spectra.lines import Line
+from elixer_widgets.spectra.lines import LINES, Line
 from elixer_widgets.spectra.wavelengths import air_to_vacuum, vacuum_to_air
 
 
@@ -65,6 +65,17 @@ class DoubletFit:
     chi2: float = NAN
     gain: float = NAN
     flags: tuple[str, ...] = ()
+
+    def model(self, wavelength: np.ndarray) -> np.ndarray:
+        """The fitted curve, both components and continuum, in 1e-17 erg/s/cm²/Å at `wavelength` (Å in air)."""
+        x = np.asarray(air_to_vacuum(np.asarray(wavelength, float)))
+        (blue, _), (red, _) = LINES[self.line].components
+        height = self.flux / FLUX_UNIT / (self.sigma * ROOT_2PI)
+        out = np.full(x.shape, self.continuum)
+        for wave, weight in ((blue, 1.0 - self.share), (red, self.share)):
+            t = (x - wave * (1.0 + self.redshift)) / self.sigma
+            out += height * weight * np.exp(-0.5 * t * t)
+        return out
 
 
 def fit_doublet(

@@ -20,14 +20,19 @@ BROAD_REACH = 60.0
 """Å; what the search made of a broad line under a narrow one lies this near to the narrow one, and is left in."""
 
 
+def _others(line: LineFit, lines: Sequence[LineFit], near: float) -> list[LineFit]:
+    """Every line but `line`; one whose centre lies within the other's σ, or within `near` (Å), is a part of it."""
+    own = line.sigma if np.isfinite(line.sigma) else 0.0
+    known = [each for each in lines if np.isfinite(each.flux)]
+    return [each for each in known if abs(each.center - line.center) > max(2.0, near, own, each.sigma)]
+
+
 def alone(spectrum: Spectrum, line: LineFit, lines: Sequence[LineFit], near: float = 0.0) -> Spectrum:
     """The spectrum with every line but `line` taken off, their continua left.
 
     A line whose centre lies within the other's σ, or within `near` (Å), is a part of it.
     """
-    own = line.sigma if np.isfinite(line.sigma) else 0.0
-    known = [each for each in lines if np.isfinite(each.flux)]
-    others = [each for each in known if abs(each.center - line.center) > max(2.0, near, own, each.sigma)]
+    others = _others(line, lines, near)
     return without_lines(spectrum, others) if others else spectrum
 
 
@@ -56,13 +61,41 @@ def identity_model(
     if known is None or not np.isfinite(line.flux) or line.flux == 0:
         return None
     try:
-        if identity in WITH_BROAD:
-            both = fit_broad_narrow(alone(spectrum, line, lines, BROAD_REACH), line)
-            if both.is_wanted:
-                return both
+        doublet = None
         redshift = float(redshift_of(line.center, known))
         if len(known.components) == 2 and line.sigma < 4.0 * known.spread * (1.0 + redshift):
-            return fit_doublet(alone(spectrum, line, lines), known, redshift, single=line)
+            doublet = fit_doublet(alone(spectrum, line, lines), known, redshift, single=line)
+        if identity in WITH_BROAD:
+            both = fit_broad_narrow(alone(spectrum, line, lines, BROAD_REACH), line)
+            # the doublet has no more parameters than the single Gaussian that both are compared with
+            if both.is_wanted and not (doublet is not None and doublet.gain >= both.bic):
+                return both
     except DataError:
         return None
-    return None
+    return doublet
+
+
+def identity_curve(
+    model: DoubletFit | BroadNarrowFit, line: LineFit, lines: Sequence[LineFit], wavelength: np.ndarray
+) -> np.ndarray:
+    """What `identity_model` found together with the lines that were taken off before, to be laid over the data.
+
+    Parameters
+    ----------
+    model : DoubletFit or BroadNarrowFit
+    line : LineFit
+        The single Gaussian.
+    lines : sequence of LineFit
+        Every line found.
+    wavelength : array
+        Å in air.
+
+    Returns
+    -------
+    array
+        1e-17 erg/s/cm²/Å.
+    """
+    curve = model.model(wavelength)
+    for each in _others(line, lines, BROAD_REACH if isinstance(model, BroadNarrowFit) else 0.0):
+        curve = curve + each.profile(wavelength)
+    return curve

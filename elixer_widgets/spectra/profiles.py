@@ -44,6 +44,8 @@ class BroadNarrowFit:
     bic : float
         `gain` less ln(samples) for every further parameter (Schwarz 1978, Ann. Stat. 6, 461): positive favours two.
     flags : tuple of str
+    slope : float
+        Of the continuum, 1e-17 erg/s/cm²/Å per Å.
     """
 
     center: float
@@ -64,6 +66,19 @@ class BroadNarrowFit:
     gain: float = NAN
     bic: float = NAN
     flags: tuple[str, ...] = ()
+    slope: float = 0.0
+
+    def model(self, wavelength: np.ndarray) -> np.ndarray:
+        """The fitted curve, both components and continuum, in 1e-17 erg/s/cm²/Å at `wavelength` (Å in air)."""
+        offset = np.asarray(wavelength, float) - self.center
+        out = self.continuum + self.slope * offset
+        for flux, shift, sigma in (
+            (self.narrow_flux, 0.0, self.narrow_sigma),
+            (self.broad_flux, self.shift, self.broad_sigma),
+        ):
+            t = (offset - shift) / sigma
+            out = out + flux / FLUX_UNIT / (sigma * ROOT_2PI) * np.exp(-0.5 * t * t)
+        return out
 
     @property
     def flux(self) -> float:
@@ -178,6 +193,7 @@ def fit_broad_narrow(spectrum: Spectrum, line: LineFit | float, *, free_center: 
         narrow_flux_err=float(error[0]) * FLUX_UNIT, broad_flux_err=float(error[5]) * FLUX_UNIT,
         shift_err=float(error[6]), continuum_err=float(error[3]), chi2=chi2 / max(part.x.size - free.size, 1),
         gain=gain, bic=gain - (free.size - 5) * float(np.log(part.x.size)), flags=tuple(flags),
+        slope=float(p[4]) / half,
     )  # fmt: skip
 
 

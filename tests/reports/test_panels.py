@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from elixer_widgets.detection import Cutout, Spectrum
+from elixer_widgets.analysis import interpret, measure
+from elixer_widgets.detection import Cutout, Detection, Spectrum
 from elixer_widgets.reports import canvas, counterparts, fibers, imaging, layout, line_fit, sky
 from elixer_widgets.reports import spectrum as spectrum_panel
 from elixer_widgets.reports.evidence import evidence_box, posterior_words
@@ -56,6 +57,18 @@ def test_line_panel_holds_zero_points_and_curve() -> None:
     low, high = line_fit.flux_limits(make_spectrum(), fit, LINE)
     assert low < 0 < high
     assert high > 5.0 + fit.amplitude
+
+
+def test_the_identity_s_own_model_is_named_with_what_it_gains() -> None:
+    wave = np.arange(3470.0, 5541.0, 2.0)
+    flux = np.random.default_rng(4).normal(0.2, 0.1, wave.size)
+    for place in np.array([2795.53, 2802.71]) * 1.7 - 1.3:  # Mg II, resolved, air
+        flux += 12.0 * np.exp(-0.5 * ((wave - place) / 3.0) ** 2)
+    data = Spectrum(wave, flux, np.full(wave.size, 0.1), lsf_sigma=2.3)
+    measured = measure(Detection.from_spectrum(data, 4757.0))
+    note = line_fit.model_note(interpret(measured, identity="MgII"))
+    assert note.startswith("dashed: Mg II doublet, χ² −")
+    assert line_fit.model_note(interpret(measured, identity="OIII")) == ""
 
 
 def test_hypotheses_put_the_adopted_one_first() -> None:

@@ -30,6 +30,8 @@ def test_noiseless_doublet_comes_back(name: str, z: float, sigma: float) -> None
     assert fit.sigma == pytest.approx(sigma, rel=0.01)
     assert fit.flux == pytest.approx(80e-17, rel=0.01)
     assert fit.share == pytest.approx(0.6, abs=0.01)
+    # its curve is what was drawn from, not the sum of two other numbers
+    np.testing.assert_allclose(fit.model(quiet.wavelength), quiet.flux, atol=0.02 * np.ptp(quiet.flux))
 
 
 def test_resolved_doublet_beats_one_gaussian_and_one_line_does_not() -> None:

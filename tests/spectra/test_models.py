@@ -11,7 +11,7 @@ from elixer_widgets.spectra.doublets import DoubletFit
 from elixer_widgets.spectra.finding import find_lines
 from elixer_widgets.spectra.fitting import LineFit, fit_line
 from elixer_widgets.spectra.lines import LINES, observed_air
-from elixer_widgets.spectra.models import alone, identity_model
+from elixer_widgets.spectra.models import alone, identity_curve, identity_model
 from elixer_widgets.spectra.profiles import BroadNarrowFit
 
 GRID = np.arange(3470.0, 5541.0, 2.0)
@@ -70,3 +70,22 @@ def test_on_demand_from_results() -> None:
     assert abs(np.median(m.sampled.center) - m.line.center) < m.line.center_err
     value, error = m.asymmetry
     assert abs(value) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("identity", "lines"),
+    [
+        ("OII", ((4659.4, 2.5, 20.0), (4662.9, 2.5, 27.0), (4690.0, 3.0, 25.0))),
+        ("Lya", ((4500.0, 3.0, 30.0), (4500.0, 25.0, 120.0), (4590.0, 3.0, 25.0))),
+    ],
+)
+def test_the_curve_lies_on_the_data_with_the_neighbour_in_it(identity: str, lines: tuple) -> None:
+    data = spectrum(*lines)
+    found = find_lines(data)
+    main = fit_line(data, lines[1][0])
+    model = identity_model(data, main, found, identity)
+    assert model is not None
+    near = np.abs(GRID - main.center) < 90.0
+    rest = (data.flux - identity_curve(model, main, found, GRID))[near] / ERROR
+    assert np.mean(rest**2) == pytest.approx(1.0, abs=0.45)  # three errors of a mean of 90 squares
+    assert np.mean((data.flux - model.model(GRID))[near] ** 2) / ERROR**2 > 2.0  # the neighbour is missed without

@@ -18,6 +18,8 @@ def test_noiseless_components_come_back(narrow: float, broad: float, sign: float
     assert (fit.narrow_sigma, fit.broad_sigma) == pytest.approx((narrow, broad), rel=0.01)
     assert (fit.narrow_flux, fit.broad_flux) == pytest.approx((sign * 40e-17, sign * 120e-17), rel=0.02)
     assert fit.is_wanted and fit.flux == pytest.approx(sign * 160e-17, rel=0.01)
+    near = np.abs(quiet.wavelength - 4500.3) < 60.0
+    np.testing.assert_allclose(fit.model(quiet.wavelength)[near], quiet.flux[near], atol=0.02 * np.ptp(quiet.flux))
 
 
 def test_a_shifted_broad_line_is_found_where_it_is() -> None:
