@@ -11,7 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from elixer_widgets._asserted import all_sources, around, believed, depth_of, line_place, match_id, with_counterpart
+from elixer_widgets._asserted import (
+    NO_COUNTERPART,
+    all_sources,
+    around,
+    believed,
+    depth_of,
+    line_place,
+    match_id,
+    with_counterpart,
+)
 from elixer_widgets._results import Aperture, Interpretation, Measurements, Rival
 from elixer_widgets.classification.choice import best_redshifts, choose
 from elixer_widgets.classification.conditions import raise_flags
@@ -28,6 +37,7 @@ from elixer_widgets.classification.solutions import (
     solve,
     velocity_width,
 )
+from elixer_widgets.classification.superposition import CERTAIN, find_place, position_error
 from elixer_widgets.classification.universe import luminosity
 from elixer_widgets.detection import NAN, Cutout, DataError, Detection, Imaging, Spectrum
 from elixer_widgets.imaging.apertures import Growth, grow_aperture, measure_aperture
@@ -344,6 +354,12 @@ def interpret(
     detection, line = m.detection, m.line
     spectrum = detection.spectrum if m.spectrum is None else m.spectrum
     combined = combine(all_sources(m, matches, left_out), line_place(m))
+    listed_sn = _listed_sn(detection, line)
+    place = CERTAIN
+    if counterpart in (None, NO_COUNTERPART):
+        seeing = detection.shot.fwhm if detection.shot is not None else NAN
+        error = position_error(listed_sn if np.isfinite(listed_sn) else line.snr, seeing)
+        place = find_place(m.sources, m.cutouts, matches, error)
     found = posterior(
         Clues(
             line,
@@ -355,7 +371,8 @@ def interpret(
             m.fiber_fluxes,
             extents(m.sources, m.cutouts),
             around(measurements, m),
-            _listed_sn(detection, line),
+            listed_sn,
+            place,
         )
     )
     data = probabilities = found.probabilities

@@ -19,10 +19,18 @@ from elixer_widgets.classification.priors import (
     galaxy_size,
     line_density,
     log_continuum_density,
+    log_fainter,
     rate,
     share,
 )
 from elixer_widgets.classification.sizes import Extent, drawn_radius
+from elixer_widgets.classification.superposition import (
+    OFF_CENTRE,
+    Place,
+    log_own_place,
+    own_density,
+    strangers,
+)
 from elixer_widgets.classification.universe import luminosity_distance
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.fitting import LineFit
@@ -34,6 +42,7 @@ BLOCKED = -60.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _GRID_POINTS = 120
+_BLANK = np.array([kind.shape == "blank" for kind in KINDS])
 
 UNRELATED_REDSHIFTS = 0.25
 """Density per unit redshift of any object on the sky."""
@@ -61,13 +70,16 @@ def true_fluxes(line: LineFit, calibration: Calibration) -> tuple[np.ndarray, np
 
 
 def population(
-    line: LineFit, continuum: CombinedContinuum, shifts: Shifts, calibration: Calibration
-) -> tuple[np.ndarray, np.ndarray]:
-    """How common each kind is at this wavelength and flux, and the likelihood of everything known of the continuum.
+    line: LineFit, continuum: CombinedContinuum, shifts: Shifts, calibration: Calibration, place: Place
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How common each kind is at this wavelength and flux, and the likelihoods of everything known of the continuum:
+    as that of the line's object, and as that of an unrelated galaxy that outshines it.
 
-    Both share the true flux F, of which only a noisy measurement f exists: with n_k the lines of kind k per ln F,
+    All share the true flux F, of which only a noisy measurement f exists: with n_k the lines of kind k per ln F,
     the prior is ∝ ∫ n_k(F) p(f|F) dlnF, and the continuum's likelihood
-    ∫∫ n_k(F) p(f|F) p(ln C|F, k) L(C) dlnC dlnF over that.
+    ∫∫ n_k(F) p(f|F) p(ln C|F, k) L(C) dlnC dlnF over that. For a stranger, the galaxies per unit ln C in the area in
+    which one would be taken for the source, times the chance that the object itself is fainter, stand for
+    p(ln C|F, k). What the place of the source says enters the former, relative to the same area.
     """
     flux, weight = true_fluxes(line, calibration)
     density = np.zeros((len(KINDS), flux.size))
@@ -87,28 +99,37 @@ def population(
     total = density.sum(axis=1)
     log_prior = np.log(np.maximum(total / total.sum(), np.exp(BLOCKED)))
     if not np.isfinite(continuum.estimate.value):
-        return log_prior, np.zeros(len(KINDS))
+        return log_prior, np.zeros(len(KINDS)), np.full(len(KINDS), -np.inf)
     inside = np.flatnonzero(continuum.log_likelihood > -30.0)  # the rest adds nothing
     step = max(inside.size // _GRID_POINTS, 1)
     grid, likelihood = GRID[inside[::step]], continuum.log_likelihood[inside[::step]]
-    terms = log_sum(log_continuum_density(grid, flux, shifts, calibration) + likelihood)
-    terms += np.log(step * (GRID[1] - GRID[0]))
     possible = np.where(total > 0, total, 1.0)[:, None]
     share_of_flux = np.where(total[:, None] > 0, density / possible, 1.0 / flux.size)
-    return log_prior, log_sum(terms + np.log(np.maximum(share_of_flux, 1e-300)))
+    log_share = np.log(np.maximum(share_of_flux, 1e-300)) + np.log(step * (GRID[1] - GRID[0]))
+    own = log_sum(log_sum(log_continuum_density(grid, flux, shifts, calibration) + likelihood) + log_share)
+    own = np.where(_BLANK, own, own + log_own_place(place))
+    if not place.area > 0:
+        return log_prior, own, np.full(len(KINDS), -np.inf)
+    seen = np.log(place.area * strangers(grid, line.center))
+    stranger = log_sum(log_sum(log_fainter(grid, flux, shifts) + (likelihood + seen)) + log_share)
+    # What is no object has no light of its own: whatever is there is a stranger, and is in its distribution
+    return log_prior, own, np.where(_BLANK, -np.inf, stranger)
 
 
-def size(found: Sequence[Extent], shifts: Shifts, wavelength: float = np.nan, continuum: float = np.nan) -> np.ndarray:
-    """ln of the density of the logarithm of the source's drawn radius; one image, the best, for all show one object.
+def size(
+    found: Sequence[Extent], shifts: Shifts, wavelength: float = np.nan, continuum: float = np.nan
+) -> tuple[np.ndarray, float]:
+    """ln of the density of the logarithm of the source's drawn radius, for each kind and for any object on the sky; one
+    image, the best, for all show one object.
 
     `wavelength` in Å and `continuum` there in 1e-17 erg/s/cm²/Å say how luminous a galaxy would be.
     """
     out = np.zeros(len(KINDS))
     if not found:
-        return out
+        return out, 0.0
     extent = found[0]
     log_radius = np.log(extent.radius)
-    anything = _normal(log_radius, np.log(1.3 * drawn_radius(np.zeros(1), extent.seeing)[0]), 0.35)
+    anything = float(_normal(log_radius, np.log(1.3 * drawn_radius(np.zeros(1), extent.seeing)[0]), 0.35))
     for i, kind in enumerate(KINDS):
         if kind.shape == "blank" or kind.identity == "other":
             out[i] = np.log(anything)
@@ -124,7 +145,7 @@ def size(found: Sequence[Extent], shifts: Shifts, wavelength: float = np.nan, co
         error = float(np.hypot(extent.log_err, 0.05 if radii.size > 1 else 0.0))
         density = float(np.sum(weights * _normal(log_radius, expected, error)))
         out[i] = np.log((1.0 - SIZE_OUTLIERS) * density + SIZE_OUTLIERS * anything)
-    return out
+    return out, float(np.log(anything))
 
 
 def _kpc_per_arcsec(z: float) -> float:
@@ -143,19 +164,23 @@ def _redshift_of_kind(identity: str, shifts: Shifts) -> float:
     return max(z, 0.0) if z > -0.001 else np.nan
 
 
-def counterpart(matches: Sequence[Match], shifts: Shifts) -> np.ndarray:
-    """ln of the likelihood of the selected counterpart's catalogue redshift."""
+def counterpart(matches: Sequence[Match], shifts: Shifts, place: Place) -> tuple[np.ndarray, float]:
+    """ln of the likelihood of the selected counterpart's catalogue redshift, for each kind and for an unrelated object.
+
+    Whether the counterpart belongs to the line is not asked here if it is the source on the images or a person says so
+    (`place`); of any other, its distance beside the galaxies there are tells.
+    """
+    stranger = float(np.log(UNRELATED_REDSHIFTS))
     selected = next((each for each in matches if each.selected), None)
     if selected is None:
-        return np.zeros(len(KINDS))
+        return np.zeros(len(KINDS)), 0.0
     target = selected.object
     spectroscopic = bool(np.isfinite(target.spec_z))
     redshift = target.spec_z if spectroscopic else target.photo_z
     if not np.isfinite(redshift):
-        return np.zeros(len(KINDS))
-    chance = selected.chance if np.isfinite(selected.chance) else 0.5
-    belongs = (SPECTROSCOPIC if spectroscopic else PHOTOMETRIC) * (1.0 - chance)
-    out = np.full(len(KINDS), np.log(UNRELATED_REDSHIFTS))
+        return np.zeros(len(KINDS)), 0.0
+    right = (SPECTROSCOPIC if spectroscopic else PHOTOMETRIC) * _belongs(selected, place)
+    out = np.full(len(KINDS), stranger)
     for i, kind in enumerate(KINDS):
         z = _redshift_of_kind(kind.identity, shifts)
         if not np.isfinite(z):
@@ -166,8 +191,21 @@ def counterpart(matches: Sequence[Match], shifts: Shifts) -> np.ndarray:
             there = float(np.interp(z, grid, density, left=0.0, right=0.0))
         else:
             there = float(_normal(redshift, z, width))
-        out[i] = np.log(belongs * there + (1.0 - belongs) * UNRELATED_REDSHIFTS)
-    return out
+        out[i] = np.log(right * there + (1.0 - right) * UNRELATED_REDSHIFTS)
+    return out, stranger
+
+
+def _belongs(match: Match, place: Place) -> float:
+    """Probability that a catalogue object is the line's own, as far as the place of the source does not say it."""
+    if place.is_counterpart:
+        return 1.0
+    if not (np.isfinite(match.chance) and np.isfinite(match.separation)):
+        return 0.5
+    # At the same distance there would be so many others as bright; it is no surer than the chance that is shown for it
+    error = float(np.hypot(place.error, OFF_CENTRE * (match.object.major if match.object.major > 0 else 0.0)))
+    density = -np.log1p(-min(match.chance, 0.999)) / (np.pi * max(match.separation, 0.5) ** 2)
+    own = own_density(match.separation, error)
+    return (1.0 - match.chance) * own / (own + density)
 
 
 def neighbours(near: Sequence[Match], matches: Sequence[Match], shifts: Shifts) -> tuple[np.ndarray, str, float]:

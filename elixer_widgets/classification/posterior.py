@@ -18,10 +18,11 @@ from elixer_widgets.classification.calibration import FITTED, Calibration
 from elixer_widgets.classification.continuum import CombinedContinuum
 from elixer_widgets.classification.evidence import Evidence, Factor, attribute, log_sum
 from elixer_widgets.classification.factors_object import BLOCKED, NEIGHBOUR_RADIUS
-from elixer_widgets.classification.identities import IDENTITIES, LABELS, LIGHT_SPEED, redshifts
+from elixer_widgets.classification.identities import IDENTITIES, LABELS, LIGHT_SPEED, Shifts, redshifts
 from elixer_widgets.classification.priors import KINDS
 from elixer_widgets.classification.sizes import Extent
 from elixer_widgets.classification.solutions import Solution
+from elixer_widgets.classification.superposition import CERTAIN, Place, mixed
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.extraction import FiberFlux
@@ -45,7 +46,8 @@ class Clues:
     `lsf_sigma` is in Å (NaN: that of HETDEX); `solutions` are those of `solve`, `lines` everything found
     in the spectrum, `fibers` the line in each fiber, `sizes` how large the source looks on the images,
     `neighbours` the catalogue objects around (within `NEIGHBOUR_RADIUS`), those with a spectroscopic redshift;
-    `listed_sn` is the S/N under which a survey lists the line, NaN if none does.
+    `listed_sn` is the S/N under which a survey lists the line, NaN if none does; `place` says where the source of the
+    continuum lies, by default that it is the line's own for certain.
     """
 
     line: LineFit
@@ -58,6 +60,7 @@ class Clues:
     sizes: tuple[Extent, ...] = ()
     neighbours: tuple[Match, ...] = ()
     listed_sn: float = NAN
+    place: Place = CERTAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +120,10 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
     if not clues.fibers:
         calibration = replace(calibration, artifact=calibration.artifact_bare)
     shifts = redshifts(line.center)
-    prior, width = factors_object.population(line, clues.continuum, shifts, calibration)
+    prior, own, stranger = factors_object.population(line, clues.continuum, shifts, calibration, clues.place)
     absorption, count = factors_line.absorption(line, clues.lines, shifts)
     found = [
         Factor("how common", prior, evidence_words.prior(line, prior)),
-        Factor("equivalent width", width, evidence_words.equivalent_width(line, clues.continuum, shifts)),
         Factor(
             "companion lines",
             factors_line.companions(clues.solutions, count),
@@ -143,23 +145,50 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
     if clues.fibers:
         spread, fault = factors_line.fibers(clues.fibers, line.is_absorption)
         found.append(Factor("fibers", spread, evidence_words.fibers(spread, fault)))
-    if clues.sizes:
-        size = factors_object.size(clues.sizes, shifts, line.center, clues.continuum.estimate.value)
-        found.append(Factor("size", size, evidence_words.size(clues.sizes)))
-    words = evidence_words.counterpart(clues.matches)
-    if words:
-        found.append(Factor("catalogue redshift", factors_object.counterpart(clues.matches, shifts), words))
     if clues.neighbours:
         beside, identity, distance = factors_object.neighbours(clues.neighbours, clues.matches, shifts)
         found.append(Factor("neighbours", beside, evidence_words.neighbours(identity, distance)))
-    return [_trusted(each, calibration) for each in found]
+    found = [_trusted(each, calibration) for each in found]
+    return [found[0], *_of_source(clues, shifts, own, stranger, calibration), *found[1:]]
+
+
+def _of_source(
+    clues: Clues, shifts: Shifts, own: np.ndarray, stranger: np.ndarray, calibration: Calibration
+) -> list[Factor]:
+    """The pieces that one unknown decides over, whether the source is the line's own object: continuum (and place),
+    size and catalogue redshift, in this order. Each is what it adds to those before it, so that together they are the
+    whole mixture."""
+    pieces = [("equivalent width", evidence_words.equivalent_width(clues.line, clues.continuum, shifts), own, stranger)]
+    if clues.sizes:
+        size, anything = factors_object.size(clues.sizes, shifts, clues.line.center, clues.continuum.estimate.value)
+        pieces.append(("size", evidence_words.size(clues.sizes), size, np.full(size.size, anything)))
+    words = evidence_words.counterpart(clues.matches)
+    if words:
+        redshift, anything = factors_object.counterpart(clues.matches, shifts, clues.place)
+        # That of an object which is not the source says the same of the line, whosever the source is
+        other = np.full(redshift.size, anything) if clues.place.is_counterpart else redshift
+        pieces.append(("catalogue redshift", words, redshift, other))
+    out: list[Factor] = []
+    before, as_own, as_stranger = np.zeros(own.size), np.zeros(own.size), np.zeros(own.size)
+    for name, words, if_own, if_stranger in pieces:
+        power = calibration.exponents.get(name, 1.0)
+        as_own = as_own + power * _bounded(if_own)
+        as_stranger = as_stranger + power * _bounded(if_stranger)
+        together = mixed(as_own, as_stranger)
+        out.append(Factor(name, together - before, words))
+        before = together
+    return out
+
+
+def _bounded(log_likelihood: np.ndarray) -> np.ndarray:
+    """Without what cannot be reckoned with."""
+    return np.maximum(np.nan_to_num(log_likelihood, nan=0.0, neginf=4.0 * BLOCKED), 4.0 * BLOCKED)
 
 
 def _trusted(factor: Factor, calibration: Calibration) -> Factor:
-    """A factor to the power that it is trusted to, without what cannot be reckoned with."""
+    """A factor to the power that it is trusted to."""
     power = calibration.exponents.get(factor.name, 1.0)
-    finite = np.maximum(np.nan_to_num(factor.log_likelihood, nan=0.0, neginf=BLOCKED), 4.0 * BLOCKED)
-    return Factor(factor.name, power * finite, factor.words)
+    return Factor(factor.name, power * _bounded(factor.log_likelihood), factor.words)
 
 
 def _probabilities(factors: tuple[Factor, ...], doubt: float) -> dict[str, float]:

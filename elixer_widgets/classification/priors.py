@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import log_ndtr
 
 from elixer_widgets.classification.calibration import Calibration
 from elixer_widgets.classification.identities import Shifts
@@ -231,6 +232,19 @@ def log_continuum_density(
         # A few of either class lie far outside the exponential: AGN, mergers, measurements gone wrong
         outlier = calibration.width_outliers * _normal(x, 0.0, calibration.width_outliers_log_sigma)
         out[i] = np.log((1.0 - calibration.width_outliers) * ratio * np.exp(-ratio) + outlier)
+    return out
+
+
+def log_fainter(log_continuum: np.ndarray, flux: np.ndarray, shifts: Shifts) -> np.ndarray:
+    """ln of the chance that an object's own continuum is fainter than given, as `log_continuum_density` has it but for
+    its outliers; shape (kinds, m, n), 0 for kinds that have none."""
+    out = np.zeros((len(KINDS), flux.size, log_continuum.size))
+    observed = np.log(flux * 1e17)[:, None] - log_continuum
+    z = np.array([max(shifts.get(kind.identity, 0.0), 0.0) for kind in KINDS])
+    out[_WIDE] = log_ndtr((_MEDIAN - (observed - np.log1p(z[_WIDE])[:, None, None])) / _SPREAD)
+    for i in _EXPONENTIAL:
+        scale = float(equivalent_width_scale("LAE" if KINDS[i].identity == "Lya" else "OII", z[i]))
+        out[i] = -np.exp(np.minimum(observed - np.log1p(z[i]) - np.log(scale), 6.5))
     return out
 
 
