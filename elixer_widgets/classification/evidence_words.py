@@ -67,6 +67,16 @@ def equivalent_width(line: LineFit, continuum: CombinedContinuum, shifts: Shifts
     return f"{words}: {below:.0f}σ below what Lyα shows here" if below > UNUSUAL else words
 
 
+def stranger(distance: float, likelier: np.ndarray) -> str:
+    """Of which of the two main identities the source seen is rather another object (`likelier`, by `KINDS`); empty if
+    of neither, or if no image shows a source."""
+    main = [name for name in ("Lya", "OII") if likelier[[kind.identity for kind in KINDS].index(name)]]
+    if not main or not np.isfinite(distance):
+        return ""
+    whose = "" if len(main) == 2 else f" if the line is {LABELS[main[0]]}"
+    return f'; the source {distance:.1f}" away is rather another object{whose}'
+
+
 def companions(solutions: Sequence[Solution]) -> str:
     """The strongest case made by companions, for or against."""
     listed = [each for each in solutions if each.identity in IDENTITY_LINES]

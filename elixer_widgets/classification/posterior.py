@@ -158,7 +158,9 @@ def _of_source(
     """The pieces that one unknown decides over, whether the source is the line's own object: continuum (and place),
     size and catalogue redshift, in this order. Each is what it adds to those before it, so that together they are the
     whole mixture."""
-    pieces = [("equivalent width", evidence_words.equivalent_width(clues.line, clues.continuum, shifts), own, stranger)]
+    words = evidence_words.equivalent_width(clues.line, clues.continuum, shifts)
+    words += evidence_words.stranger(clues.place.separation, stranger > own)
+    pieces = [("equivalent width", words, own, stranger)]
     if clues.sizes:
         size, anything = factors_object.size(clues.sizes, shifts, clues.line.center, clues.continuum.estimate.value)
         pieces.append(("size", evidence_words.size(clues.sizes), size, np.full(size.size, anything)))

@@ -26,7 +26,7 @@ CENTROID = 0.6
 coarsely; our estimate."""
 TYPICAL_SEEING = 1.7
 """arcsec, FWHM of HETDEX where a shot does not say (Gebhardt et al. 2021, ApJ 923, 217)."""
-STRAYING, STRAYED = 0.1, 3.0
+STRAYING, STRAYED = 0.05, 3.0
 """Share of positions that are off by this many times more: blends, bad fits; our estimate."""
 OFF_CENTRE = 0.3
 """Error of the position in half-light radii: star formation is not centred on the light; our estimate."""
@@ -35,7 +35,7 @@ FOUND_AREA = 4.0 * np.pi
 """arcsec² around the position in which a source on an image is taken for that of the line: its edge may be 1.5" off."""
 APERTURE_AREA = np.pi
 """arcsec² in which an unrelated galaxy spoils a small aperture."""
-SPECTRUM_AREA = 7.0
+SPECTRUM_AREA = 8.0
 """The same for a spectrum: ∫ r(d)^0.83 d²d for a weighted sum of fibers at a seeing of 1.7", where off a point it keeps
 the share r = exp(-d²/4σ²), and counts go as flux^-0.83."""
 
