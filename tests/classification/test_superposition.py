@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
+from elixer_widgets.analysis import interpret, measure
 from elixer_widgets.classification.calibration import ASSUMED
 from elixer_widgets.classification.continuum import combine
 from elixer_widgets.classification.factors_object import population
@@ -29,6 +31,9 @@ from elixer_widgets.classification.universe import equivalent_width_scale
 from elixer_widgets.detection import CatalogObject, Cutout
 from elixer_widgets.imaging.counterparts import Match, number_counts
 from elixer_widgets.imaging.sources import SourceEllipse
+from elixer_widgets.simulation.spectra import Source, power_law
+from elixer_widgets.simulation.survey import simulate_survey
+from elixer_widgets.simulation.survey_images import picture
 from elixer_widgets.spectra.continuum import ContinuumEstimate, flux_density
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
@@ -55,13 +60,13 @@ def test_strangers_add_up_to_the_counts() -> None:
     """Galaxies brighter than R = 24 per arcsec²: the integral over ln C is the number that counterparts reckon with."""
     bright, faint = (np.log(flux_density(each + COLOUR, WAVE)) for each in (10.0, 24.0))
     grid = np.linspace(faint, bright, 4000)
-    assert np.trapezoid(strangers(grid, WAVE), grid) == pytest.approx(number_counts(24.0), rel=1e-3)
+    assert trapezoid(strangers(grid, WAVE), grid) == pytest.approx(number_counts(24.0), rel=1e-3)
 
 
 def test_an_own_source_is_somewhere() -> None:
     distance = np.linspace(0.0, 12.0, 20001)
     density = [2.0 * np.pi * each * own_density(each, 0.3) for each in distance]
-    assert np.trapezoid(density, distance) == pytest.approx(1.0, rel=1e-4)
+    assert trapezoid(density, distance) == pytest.approx(1.0, rel=1e-4)
 
 
 def test_where_no_stranger_is_possible_nothing_changes() -> None:
@@ -119,7 +124,7 @@ def test_strangers_are_as_many_as_thought() -> None:
     scale = float(equivalent_width_scale("LAE", shifts["Lya"])) * (1.0 + shifts["Lya"])
     grid = np.linspace(limit, np.log(flux_density(17.0, WAVE)), 400)
     steps = np.cumsum(strangers(grid, WAVE))
-    expected = FOUND_AREA * np.trapezoid(strangers(grid, WAVE), grid)
+    expected = FOUND_AREA * trapezoid(strangers(grid, WAVE), grid)
     thought, true = [], []
     while len(true) < 1200:
         light = [np.log(10.0 / (rng.exponential(scale)))]
@@ -171,3 +176,22 @@ def test_place_of_the_source() -> None:
 def test_positions_of_strong_lines_are_better_known() -> None:
     weak, strong, unknown = position_error(5.0, 1.5), position_error(50.0, 1.5), position_error(NAN)
     assert strong < weak < unknown
+
+
+def test_a_simulated_emitter_beside_a_bright_galaxy() -> None:
+    """From pixels on: an emitter that images do not show, and a galaxy of r = 22 at 0.2 or 2.2" from its line."""
+    detection, truth = next(simulate_survey(1, (77, 1), shares={"LAE": 1.0}))
+    assert truth.ew_rest > 50.0 and truth.sn > 7.0
+    odds_at = {}
+    for distance in (0.2, 2.2):
+        continuum = power_law(flux_density(22.0, 6200.0), 6200.0, -0.6)
+        galaxy = Source("field", "", 0.4, (), (), continuum, 0.5, 0.8, 30.0)
+        galaxy.measure_magnitudes()
+        galaxy.ra, galaxy.dec = detection.ra, detection.dec + distance / 3600.0
+        images = picture("deep r", [galaxy], detection.ra, detection.dec, np.random.default_rng(8))
+        found = interpret(measure(replace(detection, source=replace(detection.source, surroundings=images))))
+        assert found.continuum.magnitude < truth.mag_r - 1.0
+        odds_at[distance] = float(np.log(found.posterior["Lya"] / found.posterior["OII"]))
+        words = next(each.words for each in found.evidence if each.name == "equivalent width")
+        assert ("another object" in words) == (distance > 1.0)
+    assert odds_at[0.2] < 0.0 < odds_at[2.2]
