@@ -11,6 +11,9 @@ import ipywidgets as W
 Send = Callable[[dict[str, Any], list[Any]], object]
 """Takes a message and its binary buffers."""
 
+Gathered = dict[tuple[int, str], dict[str, tuple[Any, list[tuple[list[Any], Any]]]]]
+"""What models get: by rank and model id each trait's value, with the paths and contents of its binary parts."""
+
 ORDER = ("Slider", "bqscales", "bqplot")
 """Views of these models, known by a part of their names, ask the browser how large they are, for which it must lay out
 all that changed before; so they come first, in this order. The scales of plots come before the curves: static/page.js
@@ -22,11 +25,47 @@ def _rank(widget: W.Widget) -> int:
     return next((rank for rank, part in enumerate(ORDER) if part in names), len(ORDER))
 
 
+def pack(gathered: Gathered) -> tuple[list[list[Any]], list[Any]]:
+    """What models get as a message has it: `[[model id, state, paths of buffers], ...]`, and the buffers."""
+    states, buffers = [], []
+    for (_rank, model), traits in sorted(gathered.items(), key=lambda item: item[0][0]):
+        binary = [each for _value, found in traits.values() for each in found]
+        states.append([model, {name: value for name, (value, _) in traits.items()}, [path for path, _ in binary]])
+        buffers += [buffer for _, buffer in binary]
+    return states, buffers
+
+
+def gather(into: Gathered, rank: int, model: str, data: dict[str, Any], buffers: Iterable[Any]) -> None:
+    """Add what an update message says; of two values of one trait the later stays."""
+    known = into.setdefault((rank, model), {})
+    for name, value in data["state"].items():
+        known[name] = (value, [])
+    for path, buffer in zip(data.get("buffer_paths", ()), buffers, strict=True):
+        known[path[0]][1].append((list(path), buffer))
+
+
+def _same(one: tuple[Any, list], other: tuple[Any, list]) -> bool:
+    """Whether two values of a trait are the same, NaN being the same as NaN."""
+    binary = ([(path, bytes(buffer)) for path, buffer in each] for each in (one[1], other[1]))
+    return (one[0] == other[0] or repr(one[0]) == repr(other[0])) and next(binary) == next(binary)
+
+
+def without(gathered: Gathered, known: Gathered) -> Gathered:
+    """Those of the traits that are not, with the same value, among what is known."""
+    found: Gathered = {}
+    for key, traits in gathered.items():
+        there = known.get(key, {})
+        left = {name: value for name, value in traits.items() if name not in there or not _same(value, there[name])}
+        if left:
+            found[key] = left
+    return found
+
+
 class _Gate:
     """The comm of one widget. While the bundle is open, its changes go there; all else goes to the browser."""
 
     def __init__(self, comm: Any, bundle: Bundle, rank: int) -> None:
-        self._comm, self._bundle, self._rank = comm, bundle, rank
+        self._comm, self._bundle, self.rank = comm, bundle, rank
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._comm, name)
@@ -34,8 +73,9 @@ class _Gate:
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
         """As the comm's own."""
         if self._bundle.open and isinstance(data, dict) and data.get("method") == "update":
-            self._bundle.add(self._comm.comm_id, self._rank, data, buffers or [])
+            self._bundle.add(self._comm.comm_id, self.rank, data, buffers or [])
         else:
+            self._bundle.pass_by()
             self._comm.send(data=data, metadata=metadata, buffers=buffers)
 
 
@@ -49,13 +89,24 @@ class Bundle:
     send : callable
         Takes `{"states": [[model id, state, paths of buffers], ...]}` and the buffers, in the order of their paths;
         static/page.js hands them to the models in the browser.
+
+    Attributes
+    ----------
+    parts : tuple of Widget
+    open : bool
+    changed : callable
+        Called with everything that leaves for the browser.
     """
 
     def __init__(self, parts: Iterable[W.Widget], send: Send) -> None:
         self._send = send
-        self._states: dict[tuple[int, str], dict[str, tuple[Any, list[tuple[list[Any], Any]]]]] = {}
+        self._gathered: Gathered = {}
+        self._known: Gathered = {}
+        self._caught = False
         self.open = False
-        for part in parts:
+        self.changed: Callable[[], object] = lambda: None
+        self.parts = tuple(parts)
+        for part in self.parts:
             part.comm = _Gate(part.comm, self, _rank(part))
 
     @contextmanager
@@ -69,22 +120,52 @@ class Bundle:
             yield
         finally:
             self.open = False
-            self._flush()
+            self.flush()
+            self._known = {}
+
+    @contextmanager
+    def caught(self) -> Iterator[Gathered]:
+        """What changes within is not sent but given, whole at its end.
+
+        Raises
+        ------
+        RuntimeError
+            Within, by what would send the browser anything else than a changed trait.
+        """
+        if self.open:
+            raise RuntimeError("a bundle is open already")
+        self.open = self._caught = True
+        caught: Gathered = {}
+        try:
+            yield caught
+        finally:
+            caught.update(self._gathered)
+            self._gathered = {}
+            self.open = self._caught = False
+
+    def pass_by(self) -> None:
+        """What a gate lets through says so."""
+        if self._caught:
+            raise RuntimeError("this cannot be caught: it is no change of a trait")
+        self.changed()
 
     def add(self, model: str, rank: int, data: dict[str, Any], buffers: list[Any]) -> None:
-        """Keep an update message; of two values of one trait the later."""
-        known = self._states.setdefault((rank, model), {})
-        for name, value in data["state"].items():
-            known[name] = (value, [])
-        for path, buffer in zip(data.get("buffer_paths", ()), buffers, strict=True):
-            known[path[0]][1].append((list(path), buffer))
+        """Keep an update message."""
+        gather(self._gathered, rank, model, data, buffers)
 
-    def _flush(self) -> None:
-        gathered, self._states = self._states, {}
-        states, buffers = [], []
-        for (_rank, model), traits in sorted(gathered.items(), key=lambda item: item[0][0]):
-            binary = [each for _value, found in traits.values() for each in found]
-            states.append([model, {name: value for name, (value, _) in traits.items()}, [path for path, _ in binary]])
-            buffers += [buffer for _, buffer in binary]
-        if states:
-            self._send({"states": states}, buffers)
+    def flush(self, known: Gathered | None = None, **more: Any) -> None:
+        """Send what was gathered so far, with whatever else the message is to say.
+
+        Parameters
+        ----------
+        known : Gathered, optional
+            What the browser will have shown after this message: it is not sent again while the bundle stays open.
+        **more
+            Further parts of the message.
+        """
+        gathered, self._gathered = without(self._gathered, self._known), {}
+        self._known = known or self._known
+        states, buffers = pack(gathered)
+        if states or more:
+            self.changed()
+            self._send({"states": states, **more}, buffers)

@@ -23,6 +23,8 @@ from elixer_widgets.widgets.help import Help, Tools
 from elixer_widgets.widgets.help import register as register_page
 from elixer_widgets.widgets.imaging import ImagingPanel
 from elixer_widgets.widgets.matches import Matches
+from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.rehearsal import Rehearsals
 from elixer_widgets.widgets.rivals import Rivals
 from elixer_widgets.widgets.spectrum import LineFitPanel, SpectrumPanel
 from elixer_widgets.widgets.state import ExplorerState
@@ -145,11 +147,26 @@ class Explorer(W.VBox):
             self.add_class("ew-campaign")
         # all but the frame, whose message carries what the others changed
         parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
-        state.drawing = Bundle(parts, self.frame.send).together
+        bundle = Bundle(parts, self.frame.send)
+        state.drawing = bundle.together
+        self.rehearsals = Rehearsals(
+            state, (each for each in parts if isinstance(each, Panel) and each not in asked), bundle,
+            self._passing(), self.frame.send,
+        )  # fmt: skip
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
         state.observe(self._address, list(FOLLOWED))
         self._address()
         state.prepare()
+
+    def _passing(self) -> list[tuple[W.Widget, tuple[str, ...]]]:
+        """What follows the pointer on this page."""
+        return [
+            (self.fibers.strip, ("hover", "cursor")),
+            (self.images.tiles, ("hover_fiber",)),
+            (self.images.fluxes, ("hover_fiber",)),
+            (self.line_fit.fiber, ("x", "y", "colors")),
+            *((panel.pointer, ("cursor",)) for panel in (self.spectrum, self.line_fit)),
+        ]
 
     def _answers(self) -> list[W.Widget]:
         """What a campaign adds to the page."""
@@ -172,6 +189,9 @@ class Explorer(W.VBox):
             self.frame.query = query_of(self.state)
 
     def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        name = content.get("pressed") if isinstance(content, dict) else None
+        if not isinstance(content, dict):
+            return
+        name = content.get("pressed")
         if isinstance(name, str) and name in self.state.actions:
             self.state.act(name)
+        self.rehearsals.receive(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as W
@@ -12,6 +13,15 @@ from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.state import ExplorerState
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What draws a part of a panel: as it is, guarded against its failures, and the traits of the state it follows."""
+
+    draw: Callable[[], None]
+    safely: Callable[[], None]
+    names: frozenset[str]
 
 
 class Panel(W.VBox):
@@ -25,10 +35,16 @@ class Panel(W.VBox):
     children : sequence of Widget
         Made once; drawing only changes their traits, so that no page turn leaves widgets behind. What tells of a fault
         is made with the first one: most pages never need it, and would wait for it.
+
+    Attributes
+    ----------
+    watched : list of Watched
+        What draws the panel.
     """
 
     def __init__(self, state: ExplorerState, area: str, children: Sequence[W.Widget]) -> None:
         self.state = state
+        self.watched: list[Watched] = []
         self._faults: dict[Callable[[], None], str] = {}
         self._told: Markup | None = None
         self._parts = tuple(children)
@@ -64,6 +80,7 @@ class Panel(W.VBox):
 
         if names:  # no name would be any name
             self.state.observe(changed, list(names))
+            self.watched.append(Watched(draw, safely, frozenset(names)))
         safely()
 
     def _attempt(self, clear: Callable[[], None]) -> None:

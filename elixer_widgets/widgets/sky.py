@@ -122,7 +122,9 @@ class SkyView(W.VBox):
 
     @visible.setter
     def visible(self, value: bool) -> None:
-        if value and not self._visible and self.aladin is None:
+        if value == self._visible:
+            return
+        if value and self.aladin is None:
             self._make()
         self._visible = value
         self._follow()

@@ -89,7 +89,6 @@ class LineMarks:
 
     def __init__(self, x: bq.Scale, unit: bq.Scale, most: int = MOST_LABELS) -> None:
         self._most = most
-        self._shown: tuple[Label, ...] | None = None
         self.places = curve(x, unit, HYPOTHESIS, line_style="dashed", opacities=[0.75])
         # always the same number of them: the browser draws between two changes, and counts that differ confuse it
         self.texts = bq.Label(
@@ -100,17 +99,21 @@ class LineMarks:
     def draw(self, labels: Sequence[Label], low: float) -> None:
         """Show these labels; those not in use wait, empty, at `low` (Å)."""
         labels = labels[: self._most]
-        if self._shown == tuple(labels):
-            return  # the browser would draw them all again
-        self._shown = tuple(labels)
+        unused = self._most - len(labels)
         if labels:
             x = [(label.wavelength, label.wavelength, label.place, np.nan) for label in labels]
             y = [(0.0, HEADROOM, LABEL_ROWS[label.row] - 0.105, np.nan) for label in labels]
             put(self.places, np.ravel(x), np.ravel(y))
         else:
             put(self.places, NOTHING, NOTHING)
-        unused = self._most - len(labels)
+        place, height = [label.place for label in labels], [LABEL_ROWS[label.row] for label in labels]
+        text = [label.text for label in labels] + [""] * unused
+        there = np.array_equal(self.texts.x[: len(labels)], place) and np.array_equal(
+            self.texts.y[: len(labels)], height
+        )
+        if there and list(self.texts.text) == text:
+            return  # the browser would draw them all again
         with self.texts.hold_sync():
-            self.texts.x = np.array([label.place for label in labels] + [low] * unused)
-            self.texts.y = np.array([LABEL_ROWS[label.row] for label in labels] + [0.0] * unused)
-            self.texts.text = [label.text for label in labels] + [""] * unused
+            self.texts.x = np.array(place + [low] * unused)
+            self.texts.y = np.array(height + [0.0] * unused)
+            self.texts.text = text

@@ -53,8 +53,7 @@ class _Kept:
 def _prefetch(release: Release, kept: _Kept) -> Prefetch:
     """What prepares detections of a release; it knows no state, which may end before it.
 
-    The release is the page's own: readers hold no file open, and reading the places of all images twice would take
-    long where there are many.
+    The release is the page's own: readers hold no file open, and reading all places of images twice takes long.
     """
     return Prefetch(release.detection, lambda detection: measure(detection), kept.prepare)
 
@@ -113,6 +112,8 @@ class ExplorerState(HasTraits):
         What can be done with a key, by name; panels add theirs with `register`.
     drawing : callable
         Gives a context in which panels may gather what they send to the browser, so that it draws once.
+    reveal : callable
+        Called with all draws that wait, before the first: it may show at once what the browser has already.
 
     Notes
     -----
@@ -166,6 +167,7 @@ class ExplorerState(HasTraits):
         self.actions = Actions()
         self.ahead = self._kept.ahead
         self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.reveal: Callable[[dict[Callable[[], None], None]], object] = lambda _held: None
         super().__init__(release=release, detectids=ids)
 
     # ------------------------------------------------------------------------------------ what a person does
@@ -297,8 +299,7 @@ class ExplorerState(HasTraits):
             self._passing = passing
         self._passing = self._passing and passing
         self._tell_history()
-        if not passing:
-            self.decided += 1
+        self.decided += not passing
 
     def _step(self, choices: Choices) -> None:
         self._passing = False
@@ -309,7 +310,7 @@ class ExplorerState(HasTraits):
     def _tell_history(self) -> None:
         self.can_undo, self.can_redo = bool(self._past), bool(self._future)
 
-    # --------------------------------------------------------------------------------------- how it is drawn
+    # -------------------------------------------------------------------------------------------- how it is drawn
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -323,6 +324,7 @@ class ExplorerState(HasTraits):
                 try:
                     yield
                 finally:
+                    self.reveal(self._held)
                     while self._held:
                         draw = next(iter(self._held))
                         del self._held[draw]
@@ -383,11 +385,16 @@ class ExplorerState(HasTraits):
         if np.isfinite(self.cursor):
             self.cursor = float("nan")
 
+    def notify_change(self, change: Any) -> None:
+        """As of all traits; what is known of a page that is turned to appears at once, what is not in two steps."""
+        known = change["name"] == "position" and self.detectids[self.position] in self._measured
+        with self.together() if known else nullcontext():
+            super().notify_change(change)
+
     @observe("position")
     def _turn(self, _change: Any) -> None:
         detectid = self.detectids[self.position]
         self._prefetch.await_one(detectid)
-        # what is known already appears at once; what is not, in two steps
         with self.together() if detectid in self._measured else nullcontext():
             with self.together():
                 self._begin_anew()
@@ -415,6 +422,17 @@ class ExplorerState(HasTraits):
         ids = [self.detectids[place] for place in places if 0 <= place < len(self.detectids)]
         self._prefetch.ask(each for each in ids if each not in self._measured)
 
+    @property
+    def preparing(self) -> bool:
+        """Whether neighbours are being prepared."""
+        return not self._prefetch.wait(0.0)
+
+    def known(self, place: int) -> Interpretation | None:
+        """What a turn to this place of the list would show, if that is known."""
+        detectid = self.detectids[place] if 0 <= place < len(self.detectids) else -1
+        meant = self._kept.meant.get(detectid)
+        return meant if meant is not None and meant.measurements is self._measured.get(detectid) else None
+
     def _read(self, detectid: int) -> Detection:
         """The detection; one measured before comes with what was read for it then."""
         known = self._measured.get(detectid)
@@ -436,11 +454,7 @@ class ExplorerState(HasTraits):
         if known is not None:
             return known
         self.busy = self.measurements is None or self.measurements.detection is not detection
-        found: Measurements | None = self._attempt(
-            "Measuring",
-            detection.detectid,
-            lambda: self._measure_anew(detection, choices),
-        )
+        found = self._attempt("Measuring", detection.detectid, lambda: self._measure_anew(detection, choices))
         if automatic and found is not None:
             self._measured.keep(detection.detectid, found)
         return found
@@ -472,19 +486,16 @@ class ExplorerState(HasTraits):
             "Interpreting",
             detectid,
             lambda: interpret(
-                measurements,
-                identity=choices.identity,
-                redshift=choices.redshift,
-                counterpart=choices.counterpart,
-                without=choices.without,
+                measurements, identity=choices.identity, redshift=choices.redshift,
+                counterpart=choices.counterpart, without=choices.without,
             ),
-        )
+        )  # fmt: skip
         if automatic and found is not None:
             self._kept.meant.keep(detectid, found)
         self.interpretation = found
 
     def _attempt(self, what: str, detectid: int, action: Any) -> Any:
-        """The result of `action`, or None with the reason in `message`: one bad detection must not end a night."""
+        """The result of `action`, or None and why in `message`: one bad detection must not end a night."""
         try:
             return action()
         except DataError as error:

@@ -67,6 +67,7 @@ function render({ model, el }) {
       model.set("theme", before);
       model.save_changes();
     }
+    model.send({ here: true }); // from now on it can keep pages that may be turned to
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
     // classes rather than :has(), which would be looked at again with every change of the page
@@ -247,40 +248,71 @@ function spread({ model }) {
       return null; // this browser does not have it
     }
   };
-  const apply = async (states, buffers) => {
+  // the models that a message speaks of, each with its part
+  const find = async (states, buffers) => {
     let used = 0;
     for (const [, state, paths] of states) for (const path of paths) put(state, path, buffers[used++]);
     const models = await Promise.all(states.map(([id]) => known(id)));
-    const there = states.map(([, state], n) => [models[n], state]).filter(([each]) => each);
-    const ready = Promise.all(
-      there.map(async ([each, state]) => {
-        await each.state_change; // what was sent before comes first
-        return each.constructor._deserialize_state(state, manager);
-      }),
-    );
-    const hurry = atOnce(there.map(([each]) => each)).catch((error) => console.error(error));
-    const done = Promise.all([ready, hurry]).then(([found]) => {
-      // marks whose points come with the same message need not be drawn for the new scales with their old points
-      const marks = there.map(([each]) => each).filter((each, n) => each.mark_data && (found[n].x || found[n].y));
-      for (const each of marks) each.dirty = true;
-      there.forEach(([each], n) => {
-        try {
-          each.set_state(found[n]);
-        } catch (error) {
-          console.error(error); // the others must go on
-        }
-      });
-      for (const each of marks.filter((mark) => mark.dirty)) {
-        each.dirty = false; // its points were those that it had
-        each.trigger("data_updated");
+    return states.map(([, state], n) => [models[n], state]).filter(([each]) => each);
+  };
+  const read = (there) =>
+    Promise.all(there.map(async ([each, state]) => [each, await each.constructor._deserialize_state(state, manager)]));
+  const write = (found) => {
+    // marks whose points come with the same message need not be drawn for the new scales with their old points
+    const marks = found.filter(([each, state]) => each.mark_data && (state.x || state.y)).map(([each]) => each);
+    for (const each of marks) each.dirty = true;
+    for (const [each, state] of found) {
+      try {
+        each.set_state(state);
+      } catch (error) {
+        console.error(error); // the others must go on
       }
-    });
-    for (const [each] of there) each.state_change = done; // and what is sent later waits
+    }
+    for (const each of marks.filter((mark) => mark.dirty)) {
+      each.dirty = false; // its points were those that it had
+      each.trigger("data_updated");
+    }
+  };
+  const apply = async (message, page = []) => {
+    const there = await message;
+    const models = [...page, ...there].map(([each]) => each);
+    // what was sent before comes first
+    const ready = Promise.all(models.map((each) => each.state_change)).then(() => read(there));
+    const hurry = atOnce(models).catch((error) => console.error(error));
+    const done = Promise.all([ready, hurry]).then(([found]) => write([...page, ...found]));
+    for (const each of models) each.state_change = done; // and what is sent later waits
     return done;
+  };
+  // pages that may be turned to, with their pictures decoded: a turn has only to name one
+  const pages = new Map();
+  const keep = async (number, kept, states, buffers) => {
+    for (const each of pages.keys()) if (!kept.includes(each)) pages.delete(each);
+    const found = await read(await find(states, buffers));
+    const pictures = pictured(found.map(([, state]) => state));
+    pages.set(number, { found, pictures });
+    await Promise.all(pictures.map((each) => each.decode().catch(() => null)));
+    model.send({ have: number });
   };
   let last = Promise.resolve();
   model.on("msg:custom", (content, buffers) => {
-    if (content?.states) last = last.then(() => apply(content.states, buffers)).catch((error) => console.error(error));
+    if (content?.page) keep(content.rehearsed, content.keep, content.page, buffers).catch((error) => console.error(error));
+    if (!content?.states) return;
+    const { show } = content;
+    const page = pages.get(show);
+    pages.delete(show);
+    if (show && !page) model.send({ missing: show });
+    const message = find(content.states, buffers);
+    last = last.then(() => apply(message, page?.found)).catch((error) => console.error(error));
   });
+}
+// The pictures in what widgets are to show, as the browser will ask for them.
+function pictured(states) {
+  const found = new Set();
+  const look = (value) => {
+    if (typeof value === "string") for (const [uri] of value.matchAll(/data:image\/png;base64,[\w+/=]+/g)) found.add(uri);
+    else if (value?.constructor === Object) Object.values(value).forEach(look);
+  };
+  states.forEach(look);
+  return [...found].map((uri) => Object.assign(new Image(), { src: uri }));
 }
 export default { initialize: spread, render };
