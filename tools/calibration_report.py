@@ -402,9 +402,13 @@ PUBLISHED = (0.981, 0.012, 0.991)
 
 
 def _against_published(name: str, s: scores.Sample) -> str:
-    marks = (s.accuracy >= PUBLISHED[0], s.mixed <= PUBLISHED[1], s.completeness >= PUBLISHED[2])
+    better = (s.accuracy - PUBLISHED[0], PUBLISHED[1] - s.mixed, s.completeness - PUBLISHED[2])
+    errors = (s.accuracy_error, s.mixed_error, s.completeness_error)
     names = ("accuracy", "contamination", "recovery")
-    said = [f"{each} {'reached' if mark else 'not reached'}" for each, mark in zip(names, marks, strict=True)]
+    said = [
+        f"{each} {'reached' if ahead >= 0 else 'not reached'} ({100 * ahead:+.1f} ± {100 * error:.1f} %)"
+        for each, ahead, error in zip(names, better, errors, strict=True)
+    ]
     return f"* {name}: {', '.join(said)}."
 
 
@@ -471,7 +475,8 @@ def write(answers: Answers, docs: Path, seeds: str, commit: str) -> None:
 
 
 def _goal_row(name: str, s: scores.Sample) -> tuple[str, ...]:
-    return name, percent(s.accuracy), f"{percent(s.mixed)} ± {percent(s.mixed_error)}", percent(s.completeness)
+    values = ((s.accuracy, s.accuracy_error), (s.mixed, s.mixed_error), (s.completeness, s.completeness_error))
+    return name, *(f"{percent(value)} ± {percent(error)}" for value, error in values)
 
 
 PAGE = (Path(__file__).parent / "calibration_page.md").read_text(encoding="utf-8")

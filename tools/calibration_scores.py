@@ -28,7 +28,7 @@ class Bin:
 def reliability(p: np.ndarray, true: np.ndarray, edges: np.ndarray) -> list[Bin]:
     """What came true of probabilities `p` in each bin; empty bins are left out.
 
-    The error is binomial, of the share with one success and one failure added (Laplace), so that it is never 0.
+    Errors are binomial, see `binomial_error`.
     """
     found = []
     for low, high in itertools.pairwise(edges):
@@ -36,10 +36,14 @@ def reliability(p: np.ndarray, true: np.ndarray, edges: np.ndarray) -> list[Bin]
         n = int(inside.sum())
         if n:
             k = int(true[inside].sum())
-            smooth = (k + 1.0) / (n + 2.0)
-            error = float(np.sqrt(smooth * (1.0 - smooth) / n))
-            found.append(Bin(float(low), float(high), n, float(p[inside].mean()), k / n, error))
+            found.append(Bin(float(low), float(high), n, float(p[inside].mean()), k / n, binomial_error(k / n, n)))
     return found
+
+
+def binomial_error(share: float, n: int) -> float:
+    """Error of a share of n, as if there were one more of either sort (Laplace), so that it is never 0."""
+    smooth = (share * n + 1.0) / (n + 2.0)
+    return float(np.sqrt(smooth * (1.0 - smooth) / max(n, 1)))
 
 
 def calibration_error(p: np.ndarray, true: np.ndarray, bins: int = 10) -> float:
@@ -93,7 +97,17 @@ class Sample:
     @property
     def mixed_error(self) -> float:
         """Binomial error of `mixed`."""
-        return float(np.sqrt(max(self.mixed * (1.0 - self.mixed), 1e-12) / max(self.size, 1)))
+        return binomial_error(self.mixed, self.size)
+
+    @property
+    def accuracy_error(self) -> float:
+        """Binomial error of `accuracy`."""
+        return binomial_error(self.accuracy, self.lya + self.oii)
+
+    @property
+    def completeness_error(self) -> float:
+        """Binomial error of `completeness`."""
+        return binomial_error(self.completeness, self.lya)
 
 
 FALSE = ("noise", "artifact", "star")
