@@ -40,6 +40,11 @@ def _style() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in (_STATIC / "page.css", *others))
 
 
+def _script() -> str:
+    """page.js, preceded by what draws plots."""
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("plots.js", "page.js"))
+
+
 def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
     """A widget and all that it is made of: its layout, children, and the marks, axes and scales of plots."""
     yield widget
@@ -54,7 +59,7 @@ def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
 class PageFrame(anywidget.AnyWidget):
     """What belongs to the page as a whole: its style, its keys, its theme, its title and its address."""
 
-    _esm = _STATIC / "page.js"
+    _esm = _script()
     _css = _style()
     shortcuts = Dict(help="key to the name of its action").tag(sync=True)
     title = Unicode("ELiXer Widgets").tag(sync=True)

@@ -210,26 +210,6 @@ function render({ model, el }) {
     model.off("change:busy", busy);
   };
 }
-// bqplot changes its plots through d3's transitions, even those that take no time: each waits for a frame or two, and
-// reads every number of the old and the new curve to find what lies between. On this page they are done at once.
-let hurried = false;
-async function atOnce(models) {
-  if (hurried) return;
-  const plotted = models.find((each) => each.mark_data && Object.keys(each.views ?? {}).length);
-  if (!plotted) return;
-  const view = await Object.values(plotted.views)[0];
-  const selections = view.d3el && Object.getPrototypeOf(view.d3el);
-  if (hurried || !selections?.transition || !selections.node) return;
-  hurried = true;
-  if (selections.transition.atOnce) return; // another page in the same notebook
-  const { transition } = selections;
-  selections.transition = function (...given) {
-    if (!this.node()?.closest(".ew-page")) return transition.apply(this, given);
-    this.duration = () => this; // the selection itself knows all else that bqplot asks of a transition
-    return this;
-  };
-  selections.transition.atOnce = true;
-}
 // What many widgets changed, in one message: each model gets its part, and all are drawn within one frame.
 function spread({ model }) {
   const manager = model.widget_manager;
@@ -278,7 +258,7 @@ function spread({ model }) {
     const models = [...page, ...there].map(([each]) => each);
     // what was sent before comes first
     const ready = Promise.all(models.map((each) => each.state_change)).then(() => read(there));
-    const hurry = atOnce(models).catch((error) => console.error(error));
+    const hurry = hasten(models).catch((error) => console.error(error));
     const done = Promise.all([ready, hurry]).then(([found]) => write([...page, ...found]));
     for (const each of models) each.state_change = done; // and what is sent later waits
     return done;
