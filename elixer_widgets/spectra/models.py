@@ -9,7 +9,7 @@ import numpy as np
 from elixer_widgets.detection import DataError, Spectrum
 from elixer_widgets.spectra.doublets import DoubletFit, fit_doublet
 from elixer_widgets.spectra.fitting import LineFit, without_lines
-from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, redshift_of
 from elixer_widgets.spectra.profiles import BroadNarrowFit, fit_broad_narrow
 
 WITH_BROAD = ("Lya", "CIV", "CIII", "MgII", "HeII", "Hb", "Hg")
@@ -34,6 +34,12 @@ def alone(spectrum: Spectrum, line: LineFit, lines: Sequence[LineFit], near: flo
     """
     others = _others(line, lines, near)
     return without_lines(spectrum, others) if others else spectrum
+
+
+def _doublet_reach(line: Line, redshift: float) -> float:
+    """Å; what the search found this near to a doublet's line may be the other component, and is left in."""
+    waves = [wave for wave, _ in line.components]
+    return (max(waves) - min(waves)) * (1.0 + redshift) + 2.0
 
 
 def identity_model(
@@ -64,7 +70,8 @@ def identity_model(
         doublet = None
         redshift = float(redshift_of(line.center, known))
         if len(known.components) == 2 and line.sigma < 4.0 * known.spread * (1.0 + redshift):
-            doublet = fit_doublet(alone(spectrum, line, lines), known, redshift, single=line)
+            reach = _doublet_reach(known, redshift)
+            doublet = fit_doublet(alone(spectrum, line, lines, reach), known, redshift, single=line)
         if identity in WITH_BROAD:
             both = fit_broad_narrow(alone(spectrum, line, lines, BROAD_REACH), line)
             # the doublet has no more parameters than the single Gaussian that both are compared with
@@ -96,6 +103,7 @@ def identity_curve(
         1e-17 erg/s/cm²/Å.
     """
     curve = model.model(wavelength)
-    for each in _others(line, lines, BROAD_REACH if isinstance(model, BroadNarrowFit) else 0.0):
+    reach = _doublet_reach(LINES[model.line], model.redshift) if isinstance(model, DoubletFit) else BROAD_REACH
+    for each in _others(line, lines, reach):
         curve = curve + each.profile(wavelength)
     return curve

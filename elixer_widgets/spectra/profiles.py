@@ -87,8 +87,8 @@ class BroadNarrowFit:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the data ask for the second component."""
-        return bool(self.bic > WANTED)
+        """Whether the data ask for the second component; one without flux is none."""
+        return bool(self.bic > WANTED and self.narrow_flux != 0.0 and self.broad_flux != 0.0)
 
 
 @dataclass(frozen=True)

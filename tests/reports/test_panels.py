@@ -62,8 +62,8 @@ def test_line_panel_holds_zero_points_and_curve() -> None:
 def test_the_identity_s_own_model_is_named_with_what_it_gains() -> None:
     wave = np.arange(3470.0, 5541.0, 2.0)
     flux = np.random.default_rng(4).normal(0.2, 0.1, wave.size)
-    for place in np.array([2795.53, 2802.71]) * 1.7 - 1.3:  # Mg II, resolved, air
-        flux += 12.0 * np.exp(-0.5 * ((wave - place) / 3.0) ** 2)
+    for place, height in ((2795.53, 1.5), (2802.71, 1.0)):  # Mg II at z 0.7, in air
+        flux += height * np.exp(-0.5 * ((wave - place * 1.7 + 1.3) / 4.0) ** 2)
     data = Spectrum(wave, flux, np.full(wave.size, 0.1), lsf_sigma=2.3)
     measured = measure(Detection.from_spectrum(data, 4757.0))
     note = line_fit.model_note(interpret(measured, identity="MgII"))

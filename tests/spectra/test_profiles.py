@@ -57,6 +57,12 @@ def test_single_gaussians_want_no_second() -> None:
     assert wanted <= 1
 
 
+def test_two_lines_apart_are_no_narrow_line_on_a_broad_one() -> None:
+    apart = spectrum([(4751.1, 3.0, 90.0), (4763.3, 3.0, 90.0)], noise=0.1)
+    fit = fit_broad_narrow(apart, 4751.1)
+    assert not fit.is_wanted
+
+
 def test_nothing_to_fit_is_said() -> None:
     grid = spectrum([]).wavelength
     blank = Spectrum(grid, np.full(grid.size, np.nan), None, LSF)
