@@ -173,6 +173,15 @@ class Visit:
         """Wait until a JavaScript expression holds."""
         self.page.wait_for_function(expression, timeout=30_000)
 
+    def holds(self, check: Callable[[], bool], seconds: float = 30.0) -> bool:
+        """Whether something comes to hold: panels follow a change one after the other."""
+        end = time.monotonic() + seconds
+        while not check():
+            if time.monotonic() > end:
+                return False
+            self.page.wait_for_timeout(50)
+        return True
+
     def download(self, selector: str, folder: Path) -> Path:
         """Click, and keep the file that the browser saves."""
         with self.page.expect_download(timeout=60_000) as waiting:

@@ -67,6 +67,7 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     page.keyboard.press("d")
     page.keyboard.press("o")
     visit.until("getComputedStyle(document.querySelector('.ew-menu[data-menu=d]')).display === 'none'")
+    page.wait_for_timeout(500)  # time for a wrong key to do harm
     assert visit.text(".ew-who") == before
     assert "automatic" in visit.text(".ew-line")
 
@@ -76,15 +77,19 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("n")
     visit.until(f"document.querySelector('.ew-who').textContent !== {before!r}")
-    page.wait_for_timeout(800)
-    assert Campaign(folder, None, "ann").current(ids[3]).comment == "dn e3 n a remark"
-    assert page.input_value(".ew-remark textarea") == ""
+
+    def remark() -> str:
+        answer = Campaign(folder, None, "ann").current(ids[3])
+        return answer.comment if answer else ""
+
+    assert visit.holds(lambda: remark() == "dn e3 n a remark")
+    assert visit.holds(lambda: page.input_value(".ew-remark textarea") == "")
     counted(visit, 3)
 
     # others after one's own answer, by the strip
     page.click(f".ew-ten button[data-key='go:{ids[0]}:0']")
     visit.until("document.querySelector('.ew-others').textContent.includes('I see a doublet')")
-    assert visit.text(PRESSED).endswith("noise")
+    assert visit.holds(lambda: visit.text(PRESSED).endswith("noise"))
 
     # take back, by key: first the remark, which was said last, then the last verdict
     page.keyboard.press("Backspace")
@@ -97,13 +102,13 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     page.goto(address, timeout=120_000)
     visit.wait()
     counted(visit, 2)
-    assert str(ids[2]) in visit.text(".ew-who")
+    visit.until(f"document.querySelector('.ew-who').textContent.includes('{ids[2]}')")
 
     # thirty at once: mark one, reject the rest
     page.keyboard.press("Shift+G")
     page.wait_for_selector(".ew-thumb")
-    shown = page.locator(".ew-thumb").count()
-    assert shown == len(ids) - 2
+    shown = len(ids) - 2
+    assert visit.holds(lambda: page.locator(".ew-thumb").count() == shown)
     page.locator(".ew-thumb").nth(3).click()
     visit.until("document.querySelectorAll('.ew-thumb[aria-pressed=true]').length === 1")
     page.keyboard.press("d")

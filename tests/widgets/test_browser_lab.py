@@ -30,7 +30,7 @@ def test_the_page_works_in_a_notebook(opened, tmp_path):
     before = opened.text(".ew-z b"), opened.text(".ew-ew b")
     page.click(".ew-card[data-key=OII]")
     opened.until("document.querySelector('.ew-line b')?.textContent.startsWith('[O II]')")
-    assert opened.text(".ew-z b") != before[0] and opened.text(".ew-ew b") != before[1]
+    assert opened.holds(lambda: opened.text(".ew-z b") != before[0] and opened.text(".ew-ew b") != before[1])
     opened.until(
         "[...document.querySelectorAll('.ew-spectrum text.label')].some(e => e.textContent.startsWith('[O II]'))"
     )
