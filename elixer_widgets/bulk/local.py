@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from elixer_widgets._version import __version__
 from elixer_widgets.bulk.chunks import CHUNK, chunks
 from elixer_widgets.bulk.output import (
     DONE,
@@ -34,15 +35,20 @@ __all__ = ["DONE", "FAILED", "INTERRUPTED", "Extra", "Output", "Summary", "finis
 
 
 @contextmanager
-def _logging(output: Output) -> Iterator[None]:
-    """Keep the log of a run in its folder."""
+def _logging(output: Output) -> Iterator[logging.Logger]:
+    """Keep the log of a run in its folder; what is only for that file goes to the logger that is given."""
     handler = logging.FileHandler(output.folder / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
+    record = log.getChild("record")
+    record.propagate = False  # a line a detection is not for whoever listens to this package
+    record.setLevel(log.level or logging.INFO)
+    for each in (log, record):
+        each.addHandler(handler)
     try:
-        yield
+        yield record
     finally:
-        log.removeHandler(handler)
+        for each in (log, record):
+            each.removeHandler(handler)
         handler.close()
 
 
@@ -91,7 +97,7 @@ def run(
     DataError
         If there is a catalogue in the folder that cannot be read, another run writes there, or no worker comes.
     """
-    with only_run(output), _logging(output):
+    with only_run(output), _logging(output) as record:
         have = stored(output)  # a catalogue that cannot be read is reported before the work, not after
         skip = set(finished(output, detectids)) if recover and have else set()
         summary = Summary(skipped=[each for each in detectids if each in skip])
@@ -108,9 +114,12 @@ def run(
             if outcome.reason:
                 said = f"failed: {outcome.reason}" + (f" (see {LOG})" if outcome.trace else "")
                 log.error("%d failed: %s%s", outcome.detectid, outcome.reason, outcome.trace and f"\n{outcome.trace}")
+            else:
+                record.info("%d %s, %.1f s", outcome.detectid, said, outcome.seconds)
             tell(f"[{count:>{len(str(len(todo)))}}/{len(todo)}] {outcome.detectid}  {said}  {outcome.seconds:.1f} s")
             watch(outcome)
 
+        record.info("ELiXer Widgets %s: %d to do, %d done before", __version__, len(todo), len(summary.skipped))
         begin(len(todo))
         try:
             if workers is None:
@@ -123,6 +132,8 @@ def run(
         finally:
             finish_catalog(output)
             write_failures(output, summary.failed)
+            ended = "interrupted" if summary.interrupted else "ended"
+            record.info("%s: %d done, %d failed", ended, len(summary.done), len(summary.failed))
     return summary
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,20 @@ def test_one_bad_detection_does_not_stop_the_run(fake: FakeRelease, tmp_path: Pa
     assert len(lines) == 6
     log = (output.folder / "elixer.log").read_text()
     assert "Traceback" in log and "a fault in the measurement" in log
+    assert "INFO ELiXer Widgets" in log and "6 to do, 0 done before" in log and "INFO ended: 3 done, 3 failed" in log
+    for each in good:
+        assert f"INFO {each} " in log
+
+
+def test_the_level_asked_for_decides_what_the_log_holds(fake: FakeRelease, tmp_path: Path) -> None:
+    package = logging.getLogger("elixer_widgets")
+    package.setLevel("ERROR")
+    try:
+        output = Output(tmp_path / "run")
+        run(fake, fake.ids[:1], output)
+    finally:
+        package.setLevel(logging.NOTSET)
+    assert (output.folder / "elixer.log").read_text() == ""
 
 
 def test_recover_does_only_what_is_missing(fake: FakeRelease, tmp_path: Path) -> None:
