@@ -21,6 +21,9 @@ from elixer_widgets.simulation.survey_images import CATASTROPHIC, SHARE
 
 SN_EDGES = np.array([4.8, 5.0, 5.5, 6.0, 7.0, 10.0, 20.0, 1e9])
 WAVE_EDGES = np.array([3500.0, 3727.0, 4000.0, 4500.0, 5000.0, 5500.0])
+FIXED_RATIO = 0.8
+"""A second threshold on P(Lyα)/P([O II]): a cautious one of those that stay below the published contamination on the seed
+that was tuned on, taken down before the seeds of the page were looked at."""
 WRONG = 1.3  # by how much the numbers of a class may be misjudged
 
 
@@ -363,6 +366,9 @@ def goal(answers: Answers) -> str:
     for name, part in terms.items():
         rows.append(_goal_row(f"this package, {name}", scores.sample(part.truth, part.p("Lya") > part.p("OII"))))
     later = dict(list(terms.items())[1:])
+    for name, part in later.items():
+        chosen = part.p("Lya") > FIXED_RATIO * part.p("OII")
+        rows.append(_goal_row(f"with P(Lyα) > {FIXED_RATIO:g} P([O II]), {name}", scores.sample(part.truth, chosen)))
     for name, part in later.items():
         rows += [
             _goal_row(f"{rule}, {name}", scores.sample(part.truth, chosen))
