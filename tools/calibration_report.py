@@ -22,8 +22,8 @@ from elixer_widgets.simulation.survey_images import CATASTROPHIC, SHARE
 SN_EDGES = np.array([4.8, 5.0, 5.5, 6.0, 7.0, 10.0, 20.0, 1e9])
 WAVE_EDGES = np.array([3500.0, 3727.0, 4000.0, 4500.0, 5000.0, 5500.0])
 FIXED_RATIO = 0.8
-"""A second threshold on P(Lyα)/P([O II]): a cautious one of those that stay below the published contamination on the seed
-that was tuned on, taken down before the seeds of the page were looked at."""
+"""A second threshold on P(Lyα)/P([O II]): a cautious one of those that stay below the published contamination on the
+seed that was tuned on, taken down before the seeds of the page were looked at."""
 WRONG = 1.3  # by how much the numbers of a class may be misjudged
 
 
