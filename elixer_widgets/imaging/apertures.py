@@ -190,7 +190,11 @@ def _growth(
         if np.isfinite(whole.counts) and chosen.counts > 0:
             mag = _magnitude(whole.counts, cutout.zero_point)
             mag_err = float(MAG_PER_RELATIVE_ERROR) * whole.counts_err / whole.counts if whole.counts > 0 else NAN
-    limits = [_magnitude(n * chosen.counts_err, cutout.zero_point) if measured else NAN for n in (2.0, 3.0)]
+    # Light in the circle that is a neighbour's: nothing of its own is seen, and the error is that of telling them apart
+    seen = bool(measured and chosen.counts >= 2.0 * chosen.counts_err)
+    foreign = seen and bool(whole.foreign > 0 and whole.counts < 2.0 * whole.counts_err)
+    sigma = max(chosen.counts_err, whole.counts_err) if foreign else chosen.counts_err
+    limits = [_magnitude(n * sigma, cutout.zero_point) if measured else NAN for n in (2.0, 3.0)]
     return Growth(
         band=cutout.band,
         ra=ra,
@@ -204,7 +208,7 @@ def _growth(
         counts=chosen.counts if measured else NAN,
         counts_err=chosen.counts_err,
         limit3=limits[1],
-        is_limit=bool(measured and chosen.counts < 2.0 * chosen.counts_err),
+        is_limit=measured and (foreign or not seen),
         sky=sky.level,
         sky_err=sky.level_err,
         sky_area=float(sky.pixels),

@@ -44,7 +44,7 @@ class Growth:
     limit3 : float
         The 3σ limit.
     is_limit : bool
-        True if the counts are below 2σ: quote `limit`, not `mag`.
+        True if the counts, or what of them is the source's own, are below 2σ: quote `limit`, not `mag`.
     steps : tuple of ApertureStep
         Every radius tried, in order.
     sky, sky_err : float

@@ -367,7 +367,7 @@ def _match_row(interpretation: Interpretation, match: Match) -> Row:
 
 
 def filled(table: str, rows: list[Row]) -> np.ndarray:
-    """The rows of a catalogue table as a structured array; what is missing or NaN gets the column's fill."""
+    """The rows of a catalogue table as a structured array; what is missing, NaN or too large gets the column's fill."""
     layout = catalog_layout(table)
     array = layout.rows(len(rows))
     names = layout.dtype.names or ()
@@ -379,7 +379,8 @@ def filled(table: str, rows: list[Row]) -> np.ndarray:
             if kind == "S":
                 array[number][name] = str(value).encode("ascii", "replace")
             elif kind == "f" and np.ndim(value) == 0:
-                if math.isfinite(float(value)):
+                # a number that the column cannot hold says as little as none
+                if abs(float(value)) <= np.finfo(layout.dtype[name].base).max:
                     array[number][name] = value
             else:
                 array[number][name] = value

@@ -75,6 +75,17 @@ def test_a_bright_neighbour_is_left_out() -> None:
     assert growth.foreign > 0.02
 
 
+@pytest.mark.parametrize(("distance", "mag"), [(3.0, 17.0), (4.0, 17.0), (6.0, 15.0)])
+def test_light_that_is_all_a_neighbour_s_is_a_limit(distance: float, mag: float) -> None:
+    data = disc(45 + distance / SCALE, 45, mag, 0.8, 0.8)  # its outskirts fill the circle
+    growth = grow_aperture(seen(data, 0.8), RA, DEC)
+    assert growth.aperture_mag_err < 0.1  # light is there
+    assert growth.is_limit
+    # no deeper than the light of the neighbour lets one see; empty sky has 26.9
+    assert growth.aperture_mag < growth.limit < growth.aperture_mag + 5.0 < 26.9
+    assert growth.limit - growth.limit3 == pytest.approx(2.5 * np.log10(1.5))
+
+
 def test_a_source_beside_the_position_is_whole() -> None:
     data = disc(45 + 0.8 / SCALE, 45, 22.0, 0.0, 0.8)
     growth = grow_aperture(seen(data, 0.8), RA, DEC)

@@ -355,3 +355,9 @@ def test_a_crash_leaves_the_old_catalogue(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_unknown_column_is_a_fault_of_ours() -> None:
     with pytest.raises(KeyError, match="nonsense"):
         filled("Detections", [{"nonsense": 1}])
+
+
+def test_a_number_that_no_column_holds_is_missing() -> None:
+    row = filled("Aperture", [{"eqw_rest_lya": 1e30, "eqw_rest_lya_err": 1e48}])[0]
+    assert row["eqw_rest_lya"] == np.float32(1e30)
+    assert row["eqw_rest_lya_err"] == np.float32(-999.999)
