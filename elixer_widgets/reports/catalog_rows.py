@@ -380,7 +380,7 @@ def filled(table: str, rows: list[Row]) -> np.ndarray:
                 array[number][name] = str(value).encode("ascii", "replace")
             elif kind == "f" and np.ndim(value) == 0:
                 # a number that the column cannot hold says as little as none
-                if abs(float(value)) <= np.finfo(layout.dtype[name].base).max:
+                if abs(float(value)) <= float(np.finfo(layout.dtype[name].base).max):
                     array[number][name] = value
             else:
                 array[number][name] = value
