@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import ipywidgets as W
@@ -62,13 +62,23 @@ def without(gathered: Gathered, known: Gathered) -> Gathered:
 
 
 class _Gate:
-    """The comm of one widget. While the bundle is open, its changes go there; all else goes to the browser."""
+    """The comm of one widget. While the bundle is open, its changes go there; all else goes to the browser. What comes
+    from there is handled under the bundle's lock."""
 
     def __init__(self, comm: Any, bundle: Bundle, rank: int) -> None:
         self._comm, self._bundle, self.rank = comm, bundle, rank
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._comm, name)
+
+    def on_msg(self, callback: Callable[[Any], object]) -> None:
+        """As the comm's own."""
+
+        def alone(message: Any) -> None:
+            with self._bundle.lock:
+                callback(message)
+
+        self._comm.on_msg(alone)
 
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
         """As the comm's own."""
@@ -89,6 +99,8 @@ class Bundle:
     send : callable
         Takes `{"states": [[model id, state, paths of buffers], ...]}` and the buffers, in the order of their paths;
         static/page.js hands them to the models in the browser.
+    lock : context manager, optional
+        Held while a message from the browser is handled: JupyterLab may have several threads do that.
 
     Attributes
     ----------
@@ -98,8 +110,11 @@ class Bundle:
         Called with everything that leaves for the browser.
     """
 
-    def __init__(self, parts: Iterable[W.Widget], send: Send) -> None:
+    def __init__(
+        self, parts: Iterable[W.Widget], send: Send, lock: AbstractContextManager[object] | None = None
+    ) -> None:
         self._send = send
+        self.lock = lock or nullcontext()
         self._gathered: Gathered = {}
         self._known: Gathered = {}
         self._caught = False

@@ -152,7 +152,7 @@ class Explorer(W.VBox):
             self.add_class("ew-campaign")
         # all but the frame, whose message carries what the others changed
         parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
-        bundle = Bundle(parts, self.frame.send)
+        bundle = Bundle(parts, self.frame.send, state.lock)
         state.drawing = bundle.together
         self.rehearsals = Rehearsals(
             state, (each for each in parts if isinstance(each, Panel) and each not in asked), bundle,
@@ -197,6 +197,7 @@ class Explorer(W.VBox):
         if not isinstance(content, dict):
             return
         name = content.get("pressed")
-        if isinstance(name, str) and name in self.state.actions:
-            self.state.act(name)
-        self.rehearsals.receive(content)
+        with self.state.lock:
+            if isinstance(name, str) and name in self.state.actions:
+                self.state.act(name)
+            self.rehearsals.receive(content)

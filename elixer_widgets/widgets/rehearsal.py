@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,13 +136,9 @@ class Rehearsals:
         self._there: set[int] = set()
         self._shown: Page | None = None
         self._last = 0
-        self._listening = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting = False
         self._since = 0.0
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:  # no kernel, and so no browser
-            self._loop = None
         bundle.changed = self._changed
         state.reveal = self.reveal
 
@@ -159,7 +156,7 @@ class Rehearsals:
         looks = tuple(getattr(state, name) for name in LOOKS)
         measured = found.measurements
         states: Gathered = {}
-        with as_it_was((state, *self._bundle.parts)):
+        with state.lock, as_it_was((state, *self._bundle.parts)):
             # quietly, so that only the panels follow
             state._trait_values.update(
                 ONE_PAGE, position=place, detection=measured.detection, measurements=measured, interpretation=found
@@ -215,9 +212,14 @@ class Rehearsals:
 
     def receive(self, content: Mapping[str, Any]) -> None:
         """What the browser says: it is there; it has a page; it was to show one that it does not have."""
+        try:
+            # of the thread that answers the browser: that of the cells may be busy with one
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
         if "here" in content:  # for the first time, or again
-            self._listening = True
             self._kept.clear()
+            self._waiting = False
             self._changed()
         elif isinstance(content.get("have"), int):
             self._there.add(content["have"])
@@ -236,20 +238,28 @@ class Rehearsals:
 
     def _changed(self) -> None:
         """Something changed on the page: look at it when it stands still."""
-        if self._loop is not None and self._listening:
-            self._since = self._loop.time()
-            if self._timer is None:
-                self._timer = self._loop.call_later(PAUSE, self._look)
+        self._since = time.monotonic()
+        if not self._waiting:
+            self._come_again(PAUSE)
+
+    def _come_again(self, seconds: float) -> None:
+        if self._loop is None:
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._look)
+        except RuntimeError:  # the browser's thread ended with it
+            self._loop = None
+        self._waiting = self._loop is not None
 
     def _look(self) -> None:
         """Rehearse one page, if any is to be rehearsed, and come again for the next."""
-        assert self._loop is not None
-        self._timer = None
-        wait = self._since + PAUSE - self._loop.time()
+        self._waiting = False
+        wait = self._since + PAUSE - time.monotonic()
         if wait <= 0:
-            wait = self._advance()
+            with self._state.lock:
+                wait = self._advance()
         if wait > 0:
-            self._timer = self._loop.call_later(wait, self._look)
+            self._come_again(wait)
 
     def _advance(self) -> float:
         """Rehearse and send one page; how long to wait before the next, 0 for ever."""

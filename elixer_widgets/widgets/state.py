@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from traitlets import Bool, Float, HasTraits, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bool, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from elixer_widgets._remeasured import with_aperture
 from elixer_widgets.analysis import Interpretation, Measurements, interpret, measure
@@ -22,6 +22,7 @@ from elixer_widgets.widgets.ahead import Ahead, Look
 from elixer_widgets.widgets.choices import Choices
 from elixer_widgets.widgets.keys import Action, Actions
 from elixer_widgets.widgets.prefetch import Memory, Prefetch
+from elixer_widgets.widgets.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def _prefetch(release: Release, kept: _Kept) -> Prefetch:
     return Prefetch(release.detection, lambda detection: measure(detection), kept.prepare)
 
 
-class ExplorerState(HasTraits):
+class ExplorerState(Together):
     """The state of one page.
 
     Parameters
@@ -110,10 +111,8 @@ class ExplorerState(HasTraits):
         What panels draw of a detection before its page is turned to; they add theirs with `ahead.offer`.
     actions : Actions
         What can be done with a key, by name; panels add theirs with `register`.
-    drawing : callable
-        Gives a context in which panels may gather what they send to the browser, so that it draws once.
-    reveal : callable
-        Called with all draws that wait, before the first: it may show at once what the browser has already.
+    drawing, reveal, lock
+        See `Together`.
 
     Notes
     -----
@@ -163,11 +162,8 @@ class ExplorerState(HasTraits):
         self._future: list[Choices] = []
         self._passing = False
         self._refused = False
-        self._held: dict[Callable[[], None], None] | None = None
         self.actions = Actions()
         self.ahead = self._kept.ahead
-        self.drawing: Callable[[], AbstractContextManager[object]] = nullcontext
-        self.reveal: Callable[[dict[Callable[[], None], None]], object] = lambda _held: None
         super().__init__(release=release, detectids=ids)
 
     # ------------------------------------------------------------------------------------ what a person does
@@ -211,7 +207,7 @@ class ExplorerState(HasTraits):
         if int(detectid) not in ids:
             raise DataError(f"{detectid} is not in this list of {len(ids)} detections")
         place, before = ids.index(int(detectid)), self.position
-        with self.hold_trait_notifications():
+        with self.lock, self.hold_trait_notifications():
             self.detectids = ids
             self.position = place
         if place == before:
@@ -309,35 +305,6 @@ class ExplorerState(HasTraits):
 
     def _tell_history(self) -> None:
         self.can_undo, self.can_redo = bool(self._past), bool(self._future)
-
-    # -------------------------------------------------------------------------------------------- how it is drawn
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Within, panels note that they must draw; at the end each draws once, and the browser shows all at once."""
-        if self._held is not None:
-            yield
-            return
-        self._held = {}
-        try:
-            with self.drawing():
-                try:
-                    yield
-                finally:
-                    self.reveal(self._held)
-                    while self._held:
-                        draw = next(iter(self._held))
-                        del self._held[draw]
-                        draw()
-        finally:
-            self._held = None
-
-    def defer(self, draw: Callable[[], None]) -> bool:
-        """Whether `draw` will be called at the end of `together`; if not, it is to be called now."""
-        if self._held is None:
-            return False
-        self._held[draw] = None
-        return True
 
     # ------------------------------------------------------------------------------------- what follows from it
 
