@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ class Wire:
         self.comm_id, self._sent = comm_id, sent
 
     def on_msg(self, handler: Any) -> None:
-        pass
+        self.handler = handler
 
     def close(self) -> None:
         pass
@@ -189,6 +190,42 @@ def test_what_cannot_be_drawn_is_not_rehearsed(page, monkeypatch):
     monkeypatch.setattr(page.rehearsals, "_draws", [*draws[:3], fails, *draws[3:]])
     assert page.rehearsals.rehearse(THIRD) is None
     assert page.values() == values and page.sent == []
+
+
+def test_what_another_thread_chooses_meanwhile_is_not_lost(page, monkeypatch):
+    chooser = threading.Thread(target=lambda: page.state.choose(identity="OII"))
+
+    def interrupted() -> None:
+        chooser.start()
+        chooser.join(0.2)  # time enough, if nothing held it
+
+    monkeypatch.setattr(page.rehearsals, "_draws", [*page.rehearsals._draws, interrupted])
+    assert page.rehearsals.rehearse(THIRD) is not None
+    chooser.join()
+    assert page.state.choices.identity == "OII"
+    assert page.state.position == FIRST
+    assert "[O II]" in page.explorer.verdict.line.markup
+
+
+def test_what_the_browser_says_meanwhile_waits(page):
+    """A message for a widget is handled under the lock that a rehearsal holds."""
+    box = page.explorer.controls.redshift
+    handled: list[bool] = []
+
+    def free() -> bool:
+        taken = page.state.lock.acquire(timeout=0.05)
+        if taken:
+            page.state.lock.release()
+        return taken
+
+    def look(_message: Any) -> None:
+        other = threading.Thread(target=lambda: handled.append(free()))
+        other.start()
+        other.join()
+
+    box.comm.on_msg(look)
+    box.comm._comm.handler({})
+    assert handled == [False]
 
 
 def test_what_is_not_prepared_is_not_rehearsed(page):
