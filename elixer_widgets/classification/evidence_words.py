@@ -48,6 +48,11 @@ def _tail(line: LineFit, continuum: CombinedContinuum, kind: str, z: float) -> f
     return float(np.sum(weight * larger) / np.sum(weight))
 
 
+def _angstrom(width: float) -> str:
+    """A width with two digits or more: one of 0.3 Å is not none."""
+    return f"{width:.{0 if abs(width) >= 9.95 else 1}f} Å"
+
+
 def equivalent_width(line: LineFit, continuum: CombinedContinuum, shifts: Shifts) -> str:
     """The rest equivalent widths, and where they are unusual."""
     estimate = continuum.estimate
@@ -55,11 +60,11 @@ def equivalent_width(line: LineFit, continuum: CombinedContinuum, shifts: Shifts
         return "no continuum estimate"
     width = line.flux * 1e17 / estimate.value
     sign = "> " if estimate.is_limit else ""
-    words = f"rest EW {sign}{width / (1.0 + shifts['Lya']):.0f} Å if Lyα" if shifts["Lya"] > 0 else ""
+    words = f"rest EW {sign}{_angstrom(width / (1.0 + shifts['Lya']))} if Lyα" if shifts["Lya"] > 0 else ""
     if not words:
-        return f"observed EW {sign}{width:.0f} Å"
+        return f"observed EW {sign}{_angstrom(width)}"
     if shifts["OII"] > 0:
-        words += f", {sign}{width / (1.0 + shifts['OII']):.0f} Å if [O II]"
+        words += f", {sign}{_angstrom(width / (1.0 + shifts['OII']))} if [O II]"
         above = float(-ndtri(max(_tail(line, continuum, "OII", shifts["OII"]), 1e-15)))
         if above > UNUSUAL:
             return f"{words}: {above:.0f}σ above what [O II] shows here"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import ceil, isfinite
 
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.posterior import Evidence
@@ -17,6 +17,12 @@ FULL_BAR = 6.0
 
 SILENT = 0.15
 """Log odds below which a piece of evidence is only named."""
+
+WEAK = 0.5
+"""Log odds below which it is only named where there is no room for all."""
+
+ROOM, LINE = 15, 62
+"""Lines above the foot in a window of 900 pixels, and characters in one of them."""
 
 
 def _amount(piece: Evidence) -> float:
@@ -37,13 +43,20 @@ def _row(piece: Evidence) -> str:
     )
 
 
+def _lines(piece: Evidence) -> int:
+    """How many lines a piece takes: its name and bar, and its words."""
+    return 1 + ceil(len(piece.words) / LINE)
+
+
 def draw(interpretation: Interpretation) -> str:
     """The bars as HTML, the strongest evidence first."""
     if not interpretation.evidence:
         return '<div class="ew-none">no evidence was weighed</div>'
     ordered = sorted(interpretation.evidence, key=lambda piece: -abs(_amount(piece)))
     telling = [piece for piece in ordered if abs(_amount(piece)) >= SILENT]
-    silent = [piece for piece in ordered if abs(_amount(piece)) < SILENT]
+    while sum(map(_lines, telling)) > ROOM and abs(_amount(telling[-1])) < WEAK:
+        telling.pop()
+    silent = ordered[len(telling) :]
     foot = [f"Together P(Lyα) = {words.percent(interpretation.p_lya)}"]
     foot[0] += (
         f", calibrated {interpretation.provenance.split(':')[0]}."
@@ -53,7 +66,8 @@ def draw(interpretation: Interpretation) -> str:
     if silent:
         tip = "; ".join(f"{piece.name}: {piece.words}" for piece in silent)
         names = ", ".join(piece.name for piece in silent)
-        foot.append(f'<span title="{escape(tip)}">Without say: {escape(names)}.</span>')
+        little = "Little" if any(abs(_amount(piece)) >= SILENT for piece in silent) else "Without"
+        foot.append(f'<span title="{escape(tip)}">{little} say: {escape(names)}.</span>')
     rows = "".join(_row(piece) for piece in telling)
     return (
         '<div class="ew-bar-scale"><span>against</span><span>for Lyα</span></div>'

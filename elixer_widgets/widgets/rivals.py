@@ -53,7 +53,8 @@ def _companions(companions: tuple[Companion, ...]) -> str:
         count = sum(each.status == status for each in companions)
         if count:
             counts.append(f"{SIGNS[status]} {count} {word}")
-    lines = [*(_short(each) for each in decide[:2]), " ".join(counts)]
+    # a card has room for two counts; what lies outside the spectrum says least, and the tip has it
+    lines = [*(_short(each) for each in decide[:2]), " ".join(counts[:2])]
     return "".join(f"<span>{escape(line)}</span>" for line in lines if line)
 
 
@@ -67,7 +68,7 @@ def _alone(interpretation: Interpretation, identity: str) -> str:
 def card(rival: Rival, adopted: bool, alone: str = "") -> str:
     """One identity as a button; `alone` says what the data alone give it."""
     label = LABELS.get(rival.identity, rival.identity)
-    width = words.number(rival.rest_equivalent_width, 0)
+    width = words.number(rival.rest_equivalent_width, 0 if abs(rival.rest_equivalent_width) >= 9.95 else 1)
     tip = "\n".join(companion_tip(companion) for companion in rival.companions) or "no companion lines in its list"
     share = 100.0 * rival.probability if isfinite(rival.probability) else 0.0
     more = f'<b title="{ALONE}">{alone}</b>' if alone else f'<span class="ew-more">EW {width} Å</span>'

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from elixer_widgets.classification.posterior import Evidence
 from elixer_widgets.classification.solutions import Companion
 from elixer_widgets.detection import DataError, FiberImages
-from elixer_widgets.widgets import fiber_strip, pictures, rivals
+from elixer_widgets.widgets import evidence, fiber_strip, pictures, rivals
 from elixer_widgets.widgets import state as state_module
 from elixer_widgets.widgets.explorer import Explorer
 from tests import factories
@@ -121,6 +122,15 @@ def test_evidence_bars_have_their_signs(explorer):
     assert bars.count("ew-against") == 2 and bars.count("ew-for") == 1
 
 
+def test_what_says_least_is_only_named_where_there_is_no_room():
+    few = [Evidence(f"piece {n}", 3.0 - n, "in few words") for n in (0, 1)] + [Evidence("weak", 0.3, "in few words")]
+    shown = evidence.draw(replace(factories.make_interpretation(), evidence=tuple(few)))
+    assert shown.count("ew-bar-row") == 3 and "say:" not in shown
+    many = few + [Evidence(f"more {n}", -2.0 + 0.1 * n, "in many words, " * 6) for n in range(5)]
+    shown = evidence.draw(replace(factories.make_interpretation(), evidence=tuple(many)))
+    assert shown.count("ew-bar-row") == 7 and "Little say: weak." in text(shown)  # strong ones stay, room or not
+
+
 # ----------------------------------------------------------------------------------------- rivals and controls
 
 
@@ -144,6 +154,9 @@ def test_companions_are_told_by_name_or_number():
     assert "2.00 ± 0.40 × 10⁻¹⁷" in tips[0]
     assert "< 2.00 × 10⁻¹⁷ (3σ)" in tips[1]
     assert "outside the spectrum" in tips[2]
+    crowded = (*made, replace(made[1], line="SiIV"), replace(made[1], line="OVI", status="not seen"))
+    shown = text(rivals.card(replace(factories.make_interpretation().rivals[0], companions=crowded), False))
+    assert "+1 · 1 unseen" in shown and "outside" not in shown  # no room; the tip says it
 
 
 def test_the_dropdown_and_the_box_reassign_and_follow(explorer):
