@@ -180,6 +180,32 @@ def test_one_selection_in_table_and_image(opened, subject):
     opened.clean()
 
 
+def test_the_photo_z_plot_shares_the_selection(visit, voila, simulated):
+    release = open_release(simulated)
+    for detectid in release.detectids():
+        measured = measure(release.detection(int(detectid)))
+        known = [m for m in measured.matches if m.object.photo_z_pdf is not None or np.isfinite(m.object.spec_z)]
+        if len(measured.matches) > 1 and known:
+            break
+    else:
+        pytest.skip("no simulated detection has two matches, one with a redshift")
+    key = match_id(known[0])
+    other = next(match_id(each) for each in measured.matches if match_id(each) != key)
+    visit.page.goto(f"{voila}/?detectid={int(detectid)}", timeout=120_000)
+    visit.wait()
+    curve = f'.ew-photo-z [data-key="{key}"]'
+    visit.page.wait_for_selector(curve, state="attached")
+    texts = visit.page.locator(".ew-photo-z text").all_text_contents()
+    assert any(each.startswith("Lyα ") for each in texts)
+    visit.page.click(f'{TABLE} .ew-rank[data-key="{other}"]')
+    visit.until(f"document.querySelector('{TABLE} tr.ew-picked')?.dataset.key == '{other}'")
+    visit.until(f"!document.querySelector('{curve}').classList.contains('ew-picked')")
+    visit.page.dispatch_event(f"{curve} > *", "click")
+    visit.until(f"document.querySelector('{TABLE} tr.ew-picked')?.dataset.key == '{key}'")
+    visit.until(f"document.querySelector('{curve}').classList.contains('ew-picked')")
+    visit.clean()
+
+
 def test_another_counterpart_changes_the_answer_and_none_can_be_taken(opened, subject):
     keys = [match_id(match) for match in subject[1].matches[:2]]
     opened.page.click(f'{TABLE} [data-key="take:{keys[1]}"]')
