@@ -53,8 +53,8 @@ from elixer_widgets.spectra.continuum import (
 )
 from elixer_widgets.spectra.correlation import noise_correlation, with_correlated_noise
 from elixer_widgets.spectra.extraction import FiberFlux, fiber_fluxes, without_fibers
-from elixer_widgets.spectra.finding import find_lines, main_line, strongest_line
-from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.finding import main_line, search_lines, strongest_line
+from elixer_widgets.spectra.fitting import LineFit, without_low_flux
 from elixer_widgets.spectra.lines import IDENTITY_LINES
 from elixer_widgets.spectra.slope import spectral_slope
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
@@ -115,7 +115,7 @@ def _main_line(spectrum: Spectrum, detection: Detection, lines: Sequence[LineFit
     found = strongest_line(spectrum, lines)
     if found is None:
         return _no_line(NAN, "no line was found"), "no line was found in the spectrum"
-    return found, ""
+    return without_low_flux(found), ""
 
 
 def _listed_sn(detection: Detection, line: LineFit) -> float:
@@ -205,7 +205,7 @@ def measure(
     excluded = tuple(excluded_fibers)
     spectrum, note = _spectrum_of(detection, excluded)
     notes = [note] if note else []
-    lines = tuple(find_lines(spectrum))
+    lines = tuple(search_lines(spectrum))
     line, note = _main_line(spectrum, detection, lines)
     # Samples of a resampled spectrum share their noise: the errors of the line must know
     line = with_correlated_noise(line, spectrum, noise_correlation(spectrum, lines))

@@ -23,7 +23,7 @@ from elixer_widgets.classification.published import SNR_SHARE
 from elixer_widgets.classification.scores import line_score
 from elixer_widgets.classification.solutions import Companion, Solution
 from elixer_widgets.detection import DataError, Detection, Spectrum
-from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.spectra.fitting import LineFit, without_low_flux
 from elixer_widgets.spectra.lines import LINES
 from elixer_widgets.spectra.wavelengths import GRID_STEP
 
@@ -156,7 +156,8 @@ def solution_finder(
     }
 
 
-def _line(fit: LineFit, spectrum: Spectrum) -> dict[str, Any]:
+def _line(measured: LineFit, spectrum: Spectrum) -> dict[str, Any]:
+    fit = without_low_flux(measured)
     return {
         "wave": fit.center,
         "continuum": fit.continuum,
@@ -164,7 +165,7 @@ def _line(fit: LineFit, spectrum: Spectrum) -> dict[str, Any]:
         "int_flux": fit.flux,
         "snr": fit.snr,
         "line_score": published_score(fit, spectrum),
-        "aborption": fit.is_absorption,
+        "aborption": measured.is_absorption,
     }
 
 

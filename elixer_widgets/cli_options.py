@@ -59,7 +59,7 @@ REFUSED: dict[str, str] = {
     "fit_delta_wave": _FIT,
     "sn": "detections are taken as they are listed; choose them with --dets",
     "cluster": "redshifts are not taken over from neighbouring detections; the evidence has known galaxies around",
-    "catcheck": "use elixer_widgets.catalogs.CatalogLibrary().find_overlapping_catalogs(...) in Python",
+    "catcheck": "use elixer_widgets.catalogs.CatalogLibrary().find_catalogs((ra, dec)) in Python",
     "zoo": "make the pictures with --png and --mini",
     "zoox": "make the pictures with --png and --mini",
     "merge_unique_limited": "merging takes bounded memory always: use --merge_unique",

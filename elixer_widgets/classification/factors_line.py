@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elixer_widgets.classification.calibration import Calibration
+from elixer_widgets.classification.companions import BROAD_FWHM
 from elixer_widgets.classification.evidence import log_sum
 from elixer_widgets.classification.identities import LIGHT_SPEED, Shifts
 from elixer_widgets.classification.priors import KINDS
@@ -44,6 +45,10 @@ PROFILE_LIMIT = 6.5
 """What the spread over the fibers can say at most, in ln: a blend or a neighbour spoils it now and then."""
 STRUCK = 0.25
 """Chance that a fiber that a fault may reach has it; our estimate."""
+
+NO_OBJECT = 1e-4
+"""Share of what is no object that is broader than galaxies make lines, beside the shares that the kinds give; our
+estimate: such a fault lies in many fibers, in every exposure, and follows the light of a source."""
 
 _ARTIFACT = np.array([kind.identity == "artifact" for kind in KINDS])
 _NOISE = np.array([kind.identity == "noise" for kind in KINDS])
@@ -214,8 +219,14 @@ def _noise_width(sigma: float, instrument: float, error: float) -> float:
     return float(np.sum(weight * near) / weight.sum())
 
 
-def width(line: LineFit, lsf_sigma: float, shifts: Shifts, calibration: Calibration) -> np.ndarray:
-    """ln of the density of ln σ as observed, for each kind; a doublet's separation is part of its width."""
+def width(
+    line: LineFit, lsf_sigma: float, shifts: Shifts, calibration: Calibration, in_fibers: bool = True
+) -> np.ndarray:
+    """ln of the density of ln σ as observed, for each kind; a doublet's separation is part of its width.
+
+    A fault is narrow (a cosmic ray, a charge trap, a residual of a sky line), or it is broad in the few fibers of one
+    amplifier. Where the fibers are not known (`in_fibers` False) there is nothing to show the latter.
+    """
     if not (np.isfinite(line.sigma) and line.sigma > 0):
         return np.zeros(len(KINDS))
     error = line.sigma_err / line.sigma if np.isfinite(line.sigma_err) else 0.15
@@ -233,7 +244,13 @@ def width(line: LineFit, lsf_sigma: float, shifts: Shifts, calibration: Calibrat
     x = np.log(line.sigma / total) / scatter
     normal = np.exp(-0.5 * x**2) / (scatter * np.sqrt(2.0 * np.pi))
     normal[_NOISE] = _noise_width(line.sigma, lsf(lsf_sigma), error)
-    outliers = calibration.velocity_outliers
+    # Objects may have any width; what is no object is as wide as the instrument and the search make it
+    outliers = np.full(len(KINDS), calibration.velocity_outliers)
+    if resolved_fwhm(line, lsf_sigma) > BROAD_FWHM:
+        outliers[_NOISE] *= NO_OBJECT
+        if not in_fibers:
+            normal[_ARTIFACT] *= NO_OBJECT
+            outliers[_ARTIFACT] *= NO_OBJECT
     return np.log((1.0 - outliers) * normal + outliers / np.log(60.0))
 
 

@@ -131,7 +131,7 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
         ),
         Factor(
             "line width",
-            factors_line.width(line, clues.lsf_sigma, shifts, calibration),
+            factors_line.width(line, clues.lsf_sigma, shifts, calibration, bool(clues.fibers)),
             evidence_words.width(line, clues.lsf_sigma),
         ),
         Factor(

@@ -224,7 +224,11 @@ def log_continuum_density(
     observed = np.log(flux * 1e17)[:, None] - log_continuum
     z = np.array([max(shifts.get(kind.identity, 0.0), 0.0) for kind in KINDS])
     width = observed - np.log1p(z[_WIDE])[:, None, None]
-    out[_WIDE] = np.log(_normal(width, _MEDIAN, _SPREAD) + 1e-12)
+    # As for the exponentials below: a few have far more or less continuum than their kind
+    far = calibration.width_outliers * _normal(
+        width, _MEDIAN, np.maximum(_SPREAD, calibration.width_outliers_log_sigma)
+    )
+    out[_WIDE] = np.log((1.0 - calibration.width_outliers) * _normal(width, _MEDIAN, _SPREAD) + far + 1e-12)
     for i in _EXPONENTIAL:
         scale = float(equivalent_width_scale("LAE" if KINDS[i].identity == "Lya" else "OII", z[i]))
         x = observed - np.log1p(z[i]) - np.log(scale)

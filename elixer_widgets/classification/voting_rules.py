@@ -303,7 +303,7 @@ def asymmetry(spectrum: Spectrum, wavelength: float, fwhm: float) -> tuple[float
     reach = max(3, round(fwhm / 4.71))
     place = (wavelength - spectrum.wavelength[0]) / spectrum.step
     middle = round(place)
-    if not reach <= middle - 1 and middle + reach + 1 < spectrum.flux.size:
+    if not (reach <= middle - 1 and middle + reach + 1 < spectrum.flux.size):
         return NAN, NAN
     blue, red = slice(middle - reach - 1, middle), slice(middle + 1, middle + reach + 2)
     share = middle + 0.5 - place

@@ -41,7 +41,7 @@ from elixer_widgets.reports.derived import (
     statistical_error,
 )
 from elixer_widgets.spectra.continuum import CGS, ContinuumEstimate, rest_width
-from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA
+from elixer_widgets.spectra.fitting import FWHM_PER_SIGMA, without_low_flux
 
 LIGHT_KMS = 299792.458  # exact
 
@@ -219,7 +219,9 @@ def line_rows(interpretation: Interpretation) -> list[Row]:
             "detectid": detectid, "wavelength": each.center, "type": -1 if each.is_absorption else 1, "sn": each.snr,
             "score": published_score(each, spectrum),
             "chi2": each.chi2, "continuum": each.continuum * CGS, "continuum_err": each.continuum_err * CGS,
-            "flux_line": each.flux, "flux_line_err": each.flux_err, "sigma": each.sigma, "sigma_err": each.sigma_err,
+            "flux_line": without_low_flux(each).flux,
+            "flux_line_err": without_low_flux(each).flux_err,
+            "sigma": each.sigma, "sigma_err": each.sigma_err,
             "sol_num": 0, "used": 0,
         }
         for each in measurements.lines

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from elixer_widgets.detection import Spectrum
-from elixer_widgets.spectra.fitting import FLUX_UNIT, LineFit, minimum_sigma
+from elixer_widgets.spectra.fitting import AT_LIMIT, FLUX_UNIT, LineFit, minimum_sigma
 from elixer_widgets.spectra.gaussians import ROOT_2PI, levenberg
 from elixer_widgets.spectra.matched_filter import HALF_WINDOW_SIGMAS, LEAST_HALF_WINDOW
 
@@ -216,7 +216,7 @@ def _peak(x: np.ndarray, y: np.ndarray, root: np.ndarray, narrowest: float, fit:
         continuum=fit.continuum, snr=float(p[0] * np.sqrt(hessian[0, 0])), chi2=float(reduced),
         center_err=float(error[1]), sigma_err=float(error[2]), flux_err=float(error[0]) * FLUX_UNIT,
         continuum_err=fit.continuum_err, n_samples=int(x.size),
-        flags=(*(flag for flag in fit.flags if flag != "width at the upper limit"), CORE), slope=fit.slope,
+        flags=(*(flag for flag in fit.flags if flag != AT_LIMIT), CORE), slope=fit.slope,
     )  # fmt: skip
 
 

@@ -124,8 +124,9 @@ def fit_doublet(
     spread = line.spread * (1.0 + start_z)
     width = float(np.sqrt(max(alone.sigma**2 - spread**2, (1.1 * lowest) ** 2)))
     slack = 8.0 / line.vacuum
-    low = np.array([-np.inf, start_z - slack, lowest, -np.inf, 0.0 if free_ratio else usual])
-    high = np.array([np.inf, start_z + slack, SIGMA_MAX, np.inf, 1.0 if free_ratio else usual])
+    first, last = air_to_vacuum(spectrum.wavelength[[0, -1]]) / line.vacuum - 1.0  # the middle lies where something is
+    low = np.array([-np.inf, max(start_z - slack, first), lowest, -np.inf, 0.0 if free_ratio else usual])
+    high = np.array([np.inf, min(start_z + slack, last), SIGMA_MAX, np.inf, 1.0 if free_ratio else usual])
 
     def normal(p: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         area, z, sigma, continuum, share = p

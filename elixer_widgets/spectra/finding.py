@@ -10,7 +10,18 @@ from scipy import stats
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.blends import BLENDED, CORE, CORE_SIGMA, core, is_misfit, split
-from elixer_widgets.spectra.fitting import FLUX_UNIT, SIGMA_MAX, LineFit, fit_line, fit_many, minimum_sigma
+from elixer_widgets.spectra.fitting import (
+    AT_LIMIT,
+    FLUX_UNIT,
+    SIGMA_MAX,
+    VERY_BROAD,
+    LineFit,
+    fit_line,
+    fit_many,
+    minimum_sigma,
+    widened,
+    without_low_flux,
+)
 from elixer_widgets.spectra.gaussians import Samples, fit_gaussians, gather
 from elixer_widgets.spectra.matched_filter import (
     FILTER_WIDTHS,
@@ -46,7 +57,6 @@ REFIT_ROUNDS = 3
 SETTLED = 0.2
 """A fit that changes by less than this share of its error no longer disturbs its neighbours."""
 
-AT_LIMIT = "width at the upper limit"
 STRAYED = "centre at the edge of the search"
 NARROW = 8.0
 """Å; a fit that has run away is tried once more with σ below this, where the filter says that the line is narrow."""
@@ -140,9 +150,17 @@ def find_lines(
 
     Notes
     -----
+    A line whose width stopped at the limit has no flux (NaN): what a Gaussian held there has is too low.
+
     The strongest peaks of the filter are fitted and taken off, and the rest is searched again, so that a line in the
     wing of another is seen; at the end each line is fitted once more with all others taken off.
     """
+    found = search_lines(spectrum, min_snr=min_snr, sigma_max=sigma_max)
+    return [without_low_flux(each) for each in found]
+
+
+def search_lines(spectrum: Spectrum, *, min_snr: float = MIN_SNR, sigma_max: float = SIGMA_MAX) -> list[LineFit]:
+    """The lines of `find_lines` as they are taken off the spectrum, those at the limit of width with what they hold."""
     spectrum = _estimated_errors(spectrum)
     if np.sum(spectrum.good) < 20:
         return []
@@ -281,6 +299,8 @@ def _fitted(rest: Spectrum, candidates: list[_Candidate], sigma_max: float) -> l
         again = _quick_fits(rest, [flux] * len(strayed), [starts[i] for i in strayed], NARROW)
         for i, fit in zip(strayed, again, strict=True):
             out[i] = fit
+    if sigma_max == SIGMA_MAX:  # what a Gaussian held at the limit leaves of a broader line are no lines beside it
+        out = [widened(rest, fit.center, fit, each.snr < 0) or fit for fit, each in zip(out, candidates, strict=True)]
     return out
 
 
@@ -302,8 +322,8 @@ def _quick_fits(
             gather(samples, rows, centers, half),
             centers,
             sigmas,
-            center_low=centers - reach,
-            center_high=centers + reach,
+            center_low=np.clip(centers - reach, *one.wavelength[[0, -1]]),
+            center_high=np.clip(centers + reach, *one.wavelength[[0, -1]]),
             sigma_low=lower,
             sigma_high=np.minimum(sigma_max, half / 2.0),
             absorption=False,
@@ -340,7 +360,11 @@ def _refitted(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> lis
     single = [i for i, each in enumerate(now) if not _is_special(each)]
     moved = list(range(len(now)))
     for _ in range(REFIT_ROUNDS):
-        pending = [i for i in single if any(j != i and _reaches(now[j], now[i]) for j in moved)]
+        pending = [
+            i
+            for i in single
+            if VERY_BROAD not in now[i].flags and any(j != i and _reaches(now[j], now[i]) for j in moved)
+        ]
         if not pending:
             break
         rest = flux - curves.sum(axis=0)
@@ -359,8 +383,10 @@ def _refitted(spectrum: Spectrum, lines: list[LineFit], sigma_max: float) -> lis
     spectra = [_with_flux(spectrum, sign * (rest + curves[i])) for i, sign in zip(single, signs, strict=True)]
     centers = np.clip([now[i].center for i in single], spectrum.wavelength[0], spectrum.wavelength[-1])
     fits = fit_many(spectra, centers, np.arange(len(single)), None, sigma_max, False)
-    for i, sign, fit in zip(single, signs, fits, strict=True):
+    for i, sign, fit, rest_of in zip(single, signs, fits, spectra, strict=True):
         if np.isfinite(fit.flux) and STRAYED not in fit.flags:
+            if sigma_max == SIGMA_MAX:
+                fit = widened(rest_of, fit.center, fit, False) or fit
             now[i] = fit if sign > 0 else replace(fit, flux=-fit.flux, continuum=-fit.continuum, slope=-fit.slope)
     return now
 
@@ -384,10 +410,10 @@ def strongest_line(spectrum: Spectrum, lines: Sequence[LineFit] | None = None) -
     if that is known already.
     """
     if lines is None:
-        lines = find_lines(spectrum)
+        lines = search_lines(spectrum)
     for emission in (True, False):
         choice = [each for each in lines if each.is_absorption != emission]
-        doubtful = {"in a strong sky line", AT_LIMIT}
+        doubtful = {"in a strong sky line", AT_LIMIT, VERY_BROAD}
         clean = [each for each in choice if not doubtful & set(each.flags)]
         if clean or choice:
             return max(clean or choice, key=lambda line: line.snr)
@@ -433,8 +459,8 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit], *
     others = [each for each in lines if each is not own and np.isfinite(each.flux)]
     if emission and own is None:
         # A trough as wide as may be, fitted without the line in it, would be put back below the line
-        others = [each for each in others if not (each.is_absorption and AT_LIMIT in each.flags)]
+        others = [each for each in others if not (each.is_absorption and {AT_LIMIT, VERY_BROAD} & set(each.flags))]
     absorption = False if emission else None if own is None else own.is_absorption
     fit = fit_line(spectrum, wavelength, subtract=others, absorption=absorption)
     # Where nothing is seen in emission, the list is wrong, and what is there is told
-    return fit if fit.flux > 0 or not emission else main_line(spectrum, wavelength, lines)
+    return fit if not fit.flux <= 0 or not emission else main_line(spectrum, wavelength, lines)

@@ -7,7 +7,7 @@ in arrays of shape (fits, samples), so that a fit costs microseconds in a batch 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,7 @@ from elixer_widgets.spectra.gaussians import GaussianFits, Samples, gather, line
 from elixer_widgets.spectra.starts import (  # noqa: F401 (the windows are part of what a fit is)
     MIN_HALF_WINDOW,
     SIGMA_MAX,
+    SIGMA_WIDEST,
     WINDOW_SIGMAS,
     Search,
     best_fits,
@@ -37,6 +38,17 @@ NARROWEST = 0.7
 
 MIN_SAMPLES = 7
 """A fit of four parameters asks for a few samples more than that."""
+
+AT_LIMIT = "width at the upper limit"
+VERY_BROAD = "broader than 55 Å: perhaps the shape of the continuum"
+NO_FLUX = "broader than can be measured here: no flux is given"
+
+NEAR_SIDE, FAR_SIDE = 1.5, 3.0
+"""σ of a line broader than `SIGMA_MAX` that the spectrum must cover on its one and its other side: with less, line and
+continuum cannot be told apart."""
+
+LEAST_CERTAIN = 0.33
+"""Relative error of the flux beyond which so broad a line is rather the shape of the continuum."""
 
 CORE = 12.0
 MIN_CORE_SAMPLES = 2
@@ -141,7 +153,8 @@ def fit_line(
     window : float, optional
         Half width in Å of the part fitted; by default it follows the width of the line.
     sigma_max : float, optional
-        Largest σ in Å.
+        Largest σ in Å. By default a line that reaches 55 Å is fitted again as broad as it is; where the spectrum does
+        not allow that, its flux is NaN, and `flags` says so.
     absorption : bool, optional
         Only absorption (True) or only emission (False); by default whichever is stronger.
     subtract : sequence of LineFit
@@ -195,7 +208,36 @@ def fit_lines(
     centers = np.atleast_1d(np.asarray(wavelengths, dtype=float))
     if subtract:
         spectrum = without_lines(spectrum, subtract)
-    return fit_many([spectrum], centers, np.zeros(centers.size, int), window, sigma_max, absorption)
+    fits = fit_many([spectrum], centers, np.zeros(centers.size, int), window, sigma_max, absorption)
+    if window is not None or sigma_max != SIGMA_MAX:  # a person's own limits
+        return fits
+    return [
+        widened(spectrum, float(center), fit, absorption) or without_low_flux(fit)
+        for center, fit in zip(centers, fits, strict=True)
+    ]
+
+
+def widened(spectrum: Spectrum, wavelength: float, fit: LineFit, absorption: bool | None) -> LineFit | None:
+    """A line that reached `SIGMA_MAX` fitted as broad as it is; None for any other, or where the spectrum is too short.
+
+    A Gaussian held at the limit leaves the wings to the continuum, and its flux is too low by what they hold.
+    """
+    if AT_LIMIT not in fit.flags:
+        return None
+    wide = fit_many([spectrum], np.array([wavelength]), np.zeros(1, int), None, SIGMA_WIDEST, absorption)[0]
+    sides = sorted((wide.center - spectrum.wavelength[0], spectrum.wavelength[-1] - wide.center))
+    seen = sides[0] >= NEAR_SIDE * wide.sigma and sides[1] >= FAR_SIDE * wide.sigma
+    good = np.isfinite(wide.flux) and wide.flux_err < LEAST_CERTAIN * abs(wide.flux)
+    if not (seen and good) or AT_LIMIT in wide.flags or wide.sigma > 0.98 * SIGMA_WIDEST:
+        return None
+    return replace(wide, flags=(*wide.flags, VERY_BROAD)) if wide.sigma > SIGMA_MAX else wide
+
+
+def without_low_flux(fit: LineFit) -> LineFit:
+    """The fit as it is handed out: without a flux where its width stopped at the limit, for that flux is too low."""
+    if AT_LIMIT not in fit.flags:
+        return fit
+    return replace(fit, flux=NAN, flux_err=NAN, flags=(*fit.flags, NO_FLUX))
 
 
 def fit_many(
@@ -296,7 +338,7 @@ def _line_fits(
         if fits.at_low[i]:
             flags.append("width at the instrument limit")
         if fits.at_high[i]:
-            flags.append("width at the upper limit")
+            flags.append(AT_LIMIT)
         if fits.at_center[i]:
             flags.append("centre at the edge of the search")
         if not fits.converged[i]:

@@ -159,8 +159,9 @@ def fit_broad_narrow(spectrum: Spectrum, line: LineFit | float, *, free_center: 
     lowest, area = minimum_sigma(spectrum), alone.flux / FLUX_UNIT
     limits = (-np.inf, 0.0) if alone.is_absorption else (0.0, np.inf)
     reach = max(MAX_SHIFT, 0.5 * alone.sigma)
-    low = np.array([limits[0], -reach, lowest, -np.inf, -np.inf, 0.0, 0.0, lowest])
-    high = np.array([limits[1], reach, SIGMA_MAX, np.inf, np.inf, 0.0, 0.0, SIGMA_MAX])
+    left, right = np.clip([-reach, reach], *(spectrum.wavelength[[0, -1]] - alone.center))
+    low = np.array([limits[0], left, lowest, -np.inf, -np.inf, 0.0, 0.0, lowest])
+    high = np.array([limits[1], right, SIGMA_MAX, np.inf, np.inf, 0.0, 0.0, SIGMA_MAX])
     single, _, _ = levenberg(part.normal, np.array([area, 0, alone.sigma, alone.continuum, 0, 0, 0, 20.0]), low, high)
     low[5], high[5] = limits
     best: tuple[float, np.ndarray, np.ndarray] | None = None

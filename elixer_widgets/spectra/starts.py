@@ -16,6 +16,9 @@ MAX_SHIFT = 8.0
 SIGMA_MAX = 55.0
 """Å; the broadest lines looked for (ELiXer's widest window class for active nuclei)."""
 
+SIGMA_WIDEST = 160.0
+"""Å; to this a line that reaches `SIGMA_MAX` is fitted again: 25,000 km/s FWHM at 4500 Å, more than nuclei show."""
+
 NARROW_WIDTHS = (2.2, 3.5, 5.5)
 BROAD_WIDTHS = (9.0, 15.0, 25.0, 40.0)
 """Å; widths at which a fit is tried before the best is refined. The narrow ones share one window."""
@@ -249,13 +252,18 @@ def _refined(search: Search, center: np.ndarray, sigma: np.ndarray) -> GaussianF
     for _ in range(3):  # a line that turns out broader than its window is fitted again in a wider one
         half = half_window(sigma[pending], search.window)
         reach = np.maximum(MAX_SHIFT, 0.5 * sigma[pending])
+        # the middle of a line that is seen lies where the spectrum is
+        low, high = (
+            np.clip(search.wavelengths[pending] + side * reach, *search.samples.wavelength[[0, -1]])
+            for side in (-1.0, 1.0)
+        )
         part = gather(search.samples, search.which[pending], center[pending], half)
         found = fit_gaussians(
             part,
             center[pending],
             sigma[pending],
-            center_low=search.wavelengths[pending] - reach,
-            center_high=search.wavelengths[pending] + reach,
+            center_low=low,
+            center_high=high,
             sigma_low=search.lower[pending],
             sigma_high=np.minimum(search.sigma_max, half / 2.0),
             absorption=search.absorption,

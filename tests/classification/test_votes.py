@@ -21,6 +21,7 @@ from elixer_widgets.classification.votes import (
     inputs_of,
     vote,
 )
+from elixer_widgets.classification.voting_rules import asymmetry
 from elixer_widgets.detection import Spectrum
 from tests.factories import make_bare_detection, make_interpretation
 
@@ -169,6 +170,18 @@ def test_size_of_the_fact_sheet() -> None:
     sized = replace(PLAIN, size=2.0, diameter=2.0, minor=1.5)
     assert votes_on("angular size", sized) == []
     assert votes_on("angular size", replace(sized, sigma=10.0)) == [(1.0, 0.25)]
+
+
+@pytest.mark.parametrize("wavelength", [3470.0, 3474.0, 3478.0, 3480.0, 4500.0, 5530.0, 5536.0, 5538.0, 5540.0, 5545.0])
+def test_a_symmetric_line_is_symmetric_wherever_it_lies(wavelength: float) -> None:
+    """Where the samples reach on both sides the ratio is 1; at either edge, and beyond it, there is none."""
+    grid = np.arange(3470.0, 5541.0, 2.0)
+    profile = np.exp(-0.5 * ((grid - wavelength) / 4.0) ** 2)
+    ratio, error = asymmetry(Spectrum(grid, profile, np.full(grid.size, 0.01)), wavelength, 9.4)
+    if grid[0] + 2.0 * 4 <= wavelength <= grid[-1] - 2.0 * 4:
+        assert ratio == pytest.approx(1.0, abs=1e-9) and error > 0
+    else:
+        assert np.isnan(ratio) and np.isnan(error)
 
 
 # ----------------------------------------------------------------------------------------- from our own numbers

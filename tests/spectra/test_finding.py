@@ -8,6 +8,7 @@ from scipy import stats
 
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra import find_lines, main_line, strongest_line
+from elixer_widgets.spectra.fitting import NO_FLUX
 from elixer_widgets.spectra.matched_filter import FILTER_WIDTHS, corrected_significance, matched_filter, noise_scale
 from tests.spectra.synthetic import LSF, flux_for, spectrum
 
@@ -173,7 +174,9 @@ def _extreme(draw: st.DrawFn) -> Spectrum:
 @given(_extreme())
 def test_no_spectrum_raises_or_warns(poor: Spectrum) -> None:
     for each in find_lines(poor):
-        assert np.isfinite([each.center, each.sigma, each.flux, each.snr, each.significance]).all()
+        assert np.isfinite([each.center, each.sigma, each.snr, each.significance]).all()
+        assert np.isfinite(each.flux) or NO_FLUX in each.flags
+        assert poor.wavelength[0] <= each.center <= poor.wavelength[-1]
 
 
 def test_listed_emission_is_not_taken_for_the_bend_beside_it() -> None:

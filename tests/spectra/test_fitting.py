@@ -4,8 +4,22 @@ import numpy as np
 import pytest
 
 from elixer_widgets.detection import DataError, Spectrum
-from elixer_widgets.spectra import LineFit, fit_line, fit_lines, forced_flux
-from elixer_widgets.spectra.fitting import blended_model
+from elixer_widgets.spectra import (
+    LINES,
+    LineFit,
+    find_lines,
+    fit_line,
+    fit_lines,
+    forced_flux,
+    main_line,
+    observed_air,
+    strongest_line,
+)
+from elixer_widgets.spectra.doublets import fit_doublet
+from elixer_widgets.spectra.finding import search_lines
+from elixer_widgets.spectra.fitting import AT_LIMIT, NO_FLUX, blended_model
+from elixer_widgets.spectra.lines import redshift_of
+from elixer_widgets.spectra.profiles import fit_broad_narrow
 from tests.spectra.synthetic import LSF, flux_for, gaussian, spectrum
 
 
@@ -155,3 +169,52 @@ def test_the_drawn_model_holds_the_neighbours_that_were_taken_off() -> None:
     )
     again = LineFit(4500.3, 4.1, 3.1e-16, 0.5, 30.0, 1.0)  # the search's own fit of the first
     assert np.allclose(blended_model(first, [again, second], wave), truth)
+
+
+@pytest.mark.parametrize("sigma", [57.0, 65.0, 80.0, 100.0, 130.0])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_line_broader_than_the_limit_has_its_whole_flux(sigma: float, sign: float) -> None:
+    """Held at 55 Å it would be 29 to 59 % too low; by `fit_line`, by the search and as the main line."""
+    for seed, center in enumerate((4000.0, 4500.0, 5000.0)):
+        noisy = spectrum([(center, sigma, sign * 400.0)], noise=0.3, continuum=5.0, seed=seed)
+        found = strongest_line(noisy)
+        assert found is not None
+        for fit in (fit_line(noisy, center), found, main_line(noisy, center, search_lines(noisy))):
+            assert fit.flux * 1e17 == pytest.approx(sign * 400.0, rel=0.12)
+            assert fit.sigma == pytest.approx(sigma, rel=0.12)
+            assert abs(fit.flux * 1e17 - sign * 400.0) < 4.0 * fit.flux_err * 1e17
+
+
+def test_a_line_too_broad_for_the_spectrum_has_no_flux() -> None:
+    """Half of it lies beyond the edge: the signal to noise is told, the flux is not."""
+    for center in (3480.0, 5530.0):
+        noisy = spectrum([(center, 90.0, 2000.0)], noise=0.1, seed=3)
+        for fit in (fit_line(noisy, center), *find_lines(noisy)):
+            assert np.isnan(fit.flux) and np.isnan(fit.flux_err)
+            assert NO_FLUX in fit.flags and fit.snr > 10.0
+
+
+def test_a_persons_own_limit_is_kept() -> None:
+    noisy = spectrum([(4500.0, 80.0, 900.0)], seed=1)
+    narrow = fit_line(noisy, 4500.0, sigma_max=20.0)
+    assert narrow.sigma < 21.0 and np.isfinite(narrow.flux) and AT_LIMIT in narrow.flags
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lines_lie_inside_the_spectrum(seed: int) -> None:
+    """Lines on, beside and beyond either edge, narrow and broad, alone and in pairs: every fitter."""
+    rng = np.random.default_rng(seed)
+    for edge in (3470.0, 5540.0):
+        center, sigma = edge + rng.uniform(-25.0, 25.0), rng.uniform(2.0, 40.0)
+        sign = rng.choice([-1.0, 1.0])
+        lines = [(center, sigma, sign * rng.uniform(30.0, 300.0)), (center + 2.5 * sigma, sigma, sign * 60.0)]
+        noisy = spectrum(lines, noise=0.2, continuum=3.0, seed=seed)
+        low, high = noisy.wavelength[0], noisy.wavelength[-1]
+        for fit in (*find_lines(noisy), fit_line(noisy, float(np.clip(center, low, high)))):
+            assert low <= fit.center <= high
+        place = float(np.clip(center, low, high))
+        pair = fit_broad_narrow(noisy, place)
+        assert not np.isfinite(pair.flux) or low <= pair.center <= high
+        double = fit_doublet(noisy, LINES["CIV"], float(redshift_of(place, LINES["CIV"])))
+        if np.isfinite(double.flux):
+            assert low <= float(observed_air(LINES["CIV"], double.redshift)) <= high
