@@ -1,0 +1,55 @@
+"""Damage every kind of file that the program reads, and count what its readers make of it.
+
+    python tools/fuzz_readers.py --count 500                      # every reader
+    python tools/fuzz_readers.py --count 50 --reader "shot file"  # one
+    python tools/fuzz_readers.py --reader "shot file" --first 17 --count 1 --show
+
+Each case is a valid file, changed (bits flipped, cut short, other types, columns missing or in another order, NaN and
+huge values, links outside and in circles, bombs, a million lines), and read in a process of its own: 30 s, 1 GB, no file
+outside the folder. A case is bad if it ends in a traceback, takes too long or too much, reads another file, gives other
+numbers without a word (where the change did not touch the numbers themselves), or is refused without the file's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+# Readers register themselves when their module is loaded.
+from fuzzing import harness, release_readers
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=500, help="cases a reader")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--reader", action="append", help="only this one; may be given again")
+    parser.add_argument("--show", action="store_true", help="print every case, not only the bad ones")
+    options = parser.parse_args()
+    names = options.reader or list(harness.READERS)
+    warnings.simplefilter("ignore")
+    outcomes = []
+    try:
+        for outcome in harness.run(names, options.count, options.jobs, options.first):
+            outcomes.append(outcome)
+            if options.show or outcome.kind in harness.FAULTS:
+                print(
+                    f"{outcome.kind:9} {outcome.reader} {outcome.number}: {outcome.change} -> {outcome.words}",
+                    flush=True,
+                )
+    finally:
+        release_readers.clean()
+    print(harness.table(outcomes))
+    return int(any(outcome.kind in harness.FAULTS for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

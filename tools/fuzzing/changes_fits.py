@@ -1,0 +1,207 @@
+"""Changes of FITS files: headers, columns, types, packing."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import random
+
+import numpy as np
+from astropy.io import fits
+
+from fuzzing.changes import ANY_FILE
+from fuzzing.harness import Case, Change, NotApplicable
+
+BLOCK = 2880
+
+
+def _cards(content: bytes) -> list[int]:
+    """Where the cards of the headers begin that look like `KEYWORD = value`."""
+    return [place for place in range(0, min(len(content), 200 * BLOCK), 80) if content[place + 8 : place + 10] == b"= "]
+
+
+def _card(case: Case, rng: random.Random) -> str:
+    """The value of one header card changed, whatever it is."""
+    content = bytearray(case.path.read_bytes())
+    places = _cards(content)
+    if not places:
+        raise NotApplicable
+    place = rng.choice(places)
+    word = bytes(content[place : place + 8]).decode("ascii", "replace").strip()
+    value = rng.choice(
+        ("-1", "0", "1E400", "NaN", "T", "'text'", "99999999999999", "''", "(1,2)", "'unclosed", "2", "7")
+    )
+    content[place + 10 : place + 80] = f"{value:>20}".encode().ljust(70)
+    case.path.write_bytes(content)
+    return f"{word} = {value}"
+
+
+def _no_card(case: Case, rng: random.Random) -> str:
+    content = bytearray(case.path.read_bytes())
+    places = _cards(content)
+    if not places:
+        raise NotApplicable
+    place = rng.choice(places)
+    word = bytes(content[place : place + 8]).decode("ascii", "replace").strip()
+    content[place : place + 80] = b"COMMENT".ljust(80)
+    case.path.write_bytes(content)
+    return f"{word} removed"
+
+
+def _with_tables(case: Case) -> fits.HDUList:
+    hdus = fits.open(case.path, memmap=False)
+    if not any(isinstance(hdu, fits.BinTableHDU) and not isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
+        raise NotApplicable
+    return hdus
+
+
+def _rewritten(case: Case, rng: random.Random, what: str) -> str:
+    with _with_tables(case) as hdus:
+        number = rng.choice(
+            [i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU) and not isinstance(h, fits.CompImageHDU)]
+        )
+        table = hdus[number]
+        columns = list(table.columns)
+        one = rng.choice(columns)
+        data = table.data
+        made = []
+        if what == "order":
+            columns = rng.sample(columns, len(columns))
+        for column in columns:
+            values, form, unit, name = np.array(data[column.name]), column.format, column.unit, column.name
+            if column is one:
+                if what == "missing":
+                    continue
+                if what == "renamed":
+                    name = rng.choice(("x", "sky", "model", "flux_model", "col1"))
+                if what == "unit":
+                    unit = rng.choice(("Jy", "adu", "furlong", "erg/s/cm2/A", "", "ph/s", "W/m2/um", "!!"))
+                if what == "type":
+                    form = rng.choice(("J", "D", "E", "10A", "L", "2E", "PD()"))
+                    try:
+                        if form == "10A":
+                            values = values.astype("S10")
+                        elif form == "L":
+                            values = values.astype(bool)
+                        elif form == "2E":
+                            values = np.stack((values, values), 1)
+                        elif form == "J":
+                            values = np.nan_to_num(values).astype(np.int32)
+                        elif form == "PD()":
+                            values = np.array([np.atleast_1d(value) for value in values], dtype=object)
+                        else:
+                            values = values.astype(float)
+                    except (ValueError, TypeError) as error:
+                        raise NotApplicable from error
+                if what == "numbers":
+                    if values.dtype.kind != "f":
+                        raise NotApplicable
+                    values = values.copy()
+                    values[: max(1, len(values) // rng.choice((1, 2, 50)))] = rng.choice(
+                        (np.nan, np.inf, 1e30, -1e30, 0)
+                    )
+            try:
+                made.append(fits.Column(name, form, unit=unit, array=values))
+            except (ValueError, TypeError, fits.VerifyError) as error:
+                raise NotApplicable from error
+        new = fits.BinTableHDU.from_columns(made, header=fits.Header(), name=table.name)
+        others = [hdu.copy() for hdu in hdus]
+        others[number] = new
+        fits.HDUList(others).writeto(case.path, overwrite=True)
+    return f"{one.name} {what}"
+
+
+def _missing(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "missing")
+
+
+def _order(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "order")
+
+
+def _renamed(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "renamed")
+
+
+def _unit(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "unit")
+
+
+def _type(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "type")
+
+
+def _numbers(case: Case, rng: random.Random) -> str:
+    return _rewritten(case, rng, "numbers")
+
+
+def _hdus(case: Case, rng: random.Random) -> str:
+    with fits.open(case.path, memmap=False) as hdus:
+        copies = [hdu.copy() for hdu in hdus]
+    what = rng.choice(("one gone", "order", "one more"))
+    if what == "one gone":
+        if len(copies) < 2:
+            raise NotApplicable
+        copies.pop(rng.randrange(1, len(copies)))
+    elif what == "order":
+        if len(copies) < 3:
+            raise NotApplicable
+        rest = copies[1:]
+        rng.shuffle(rest)
+        copies = copies[:1] + rest
+    else:
+        copies.insert(1, fits.ImageHDU(np.zeros((3, 3)), name="THUMB"))
+    fits.HDUList(copies).writeto(case.path, overwrite=True, output_verify="silentfix")
+    return what
+
+
+def _packed(case: Case, rng: random.Random) -> str:
+    """Packed whole, under the old name: the content is what counts."""
+    content = case.path.read_bytes()
+    name, packer = rng.choice((("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)))
+    case.path.write_bytes(packer(content))
+    return name
+
+
+def _bomb(case: Case, rng: random.Random) -> str:
+    """A file of a few MB that unpacks to many GB, by a header that promises them or by what is packed."""
+    content = bytearray(case.path.read_bytes())
+    if rng.random() < 0.5:
+        name, packer = rng.choice((("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)))
+        piece = packer(bytes(2**28), 1) if name == "gzip" else packer(bytes(2**28))
+        with case.path.open("wb") as file:
+            file.write(packer(bytes(content)))
+            for _ in range(12):  # 3 GB behind the data
+                file.write(piece)
+        return f"{name} with 3 GB of zeros behind"
+    places = [p for p in _cards(content) if content[p : p + 8].strip() in (b"NAXIS1", b"NAXIS2", b"PCOUNT", b"TFIELDS")]
+    if not places:
+        raise NotApplicable
+    place = rng.choice(places)
+    word = bytes(content[place : place + 8]).decode().strip()
+    value = rng.choice(("2000000000", "9000000000000"))
+    content[place + 10 : place + 80] = f"{value:>20}".encode().ljust(70)
+    case.path.write_bytes(content)
+    return f"{word} = {value}"
+
+
+ANY_FITS = (
+    *ANY_FILE,
+    # A header says what its numbers are: another value there is other data.
+    Change("a header card", _card, of_data=True),
+    Change("a header card", _card, of_data=True),
+    Change("a header card missing", _no_card, of_data=True),
+    Change("extensions", _hdus),
+    Change("packed", _packed),
+    Change("bomb", _bomb, of_data=True),
+)
+FITS_TABLE = (
+    *ANY_FITS,
+    Change("a column missing", _missing),
+    Change("columns in another order", _order),
+    Change("a column renamed", _renamed),
+    Change("another unit", _unit),
+    Change("another type", _type, of_data=True),
+    Change("odd numbers", _numbers, of_data=True),
+)

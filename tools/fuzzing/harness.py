@@ -1,0 +1,339 @@
+"""One case: a valid file, changed, and opened in a process of its own with limits on time, memory and files.
+
+A reader registers with `register`: how a valid file is written, how everything that a page would show is read from it,
+and which changes make sense for it. A change is either of the *layout* (a column gone, a link, a file cut short: the
+reader must give the same values, refuse in words, or say a note) or of the *data* (bits flipped among the numbers, NaN
+written: other numbers are then what the file says, and only tracebacks, time, memory and foreign files count).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elixer_widgets import DataError
+
+SECONDS = 30.0
+MEMORY = 2**30  # bytes resident, the program itself included
+ADDRESSES = 6 * 2**30  # bytes of address space: a bomb must not take the computer with it
+FAULTS = ("traceback", "slow", "memory", "outside", "silent", "unnamed")
+"""The outcomes that must not be; "unnamed" is a refusal that does not name the file."""
+
+OUTCOMES = ("same", "refused", "said", "data", *FAULTS)
+
+
+class NotApplicable(Exception):
+    """Raised by a change that does not fit this file; another is drawn."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader took: `values` by name (arrays, numbers, texts), and what it `said` (notes, reasons, problems)."""
+
+    values: Mapping[str, Any]
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """The file to be changed, the folder that is read, and a folder beside it that nobody may read.
+
+    `outside` holds a copy of the valid file, for links to it.
+    """
+
+    path: Path
+    folder: Path
+    outside: Path
+
+
+@dataclass(frozen=True)
+class Change:
+    """One way to damage a file: `make` changes it in place and says in a few words what it did."""
+
+    name: str
+    make: Callable[[Case, random.Random], str]
+    of_data: bool = False
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of file is written and read.
+
+    `write` fills an empty folder and gives the file to be changed; `read` gets that file's path.
+    """
+
+    name: str
+    write: Callable[[Path], Path]
+    read: Callable[[Path], Reading]
+    changes: tuple[Change, ...]
+
+
+READERS: dict[str, Reader] = {}
+
+
+def register(reader: Reader) -> None:
+    """Add a reader to those that are tried."""
+    READERS[reader.name] = reader
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case."""
+
+    reader: str
+    number: int
+    change: str
+    kind: str
+    words: str = ""
+    seconds: float = 0.0
+    peak: int = 0
+
+
+@dataclass
+class Template:
+    """The valid file of a reader and what is read from it."""
+
+    reader: Reader
+    folder: Path
+    path: Path
+    reading: Reading
+    outside: Path = field(default_factory=Path)
+
+
+def template(reader: Reader, root: Path) -> Template:
+    """Write the valid file and read it once: it must open."""
+    folder = root / "valid" / reader.name
+    folder.mkdir(parents=True)
+    path = reader.write(folder)
+    outside = root / "outside" / reader.name
+    outside.mkdir(parents=True)
+    shutil.copy(path, outside / path.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Template(reader, folder, path, reader.read(path), outside)
+
+
+# ------------------------------------------------------------------------------------------------ one case
+
+
+def _copied(made: Template, folder: Path) -> Case:
+    """The valid file once more, what lies beside it linked."""
+    for item in sorted(made.folder.rglob("*")):
+        target = folder / item.relative_to(made.folder)
+        if item.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif item == made.path:
+            shutil.copy(item, target)
+        else:
+            os.link(item, target)
+    return Case(folder / made.path.relative_to(made.folder), folder, made.outside)
+
+
+def damaged(made: Template, folder: Path, seed: int) -> tuple[Case, Change, str]:
+    """A copy of the valid file, changed as `seed` says."""
+    rng = random.Random(f"{made.reader.name}-{seed}")
+    while True:
+        change = rng.choice(made.reader.changes)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        case = _copied(made, folder)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return case, change, f"{change.name}: {change.make(case, rng)}"
+        except NotApplicable:
+            continue
+
+
+@contextmanager
+def _watched(folder: Path) -> Iterator[Callable[[], list[str]]]:
+    """Calls back with the files of `folder` that were opened meanwhile, by Python or by a library (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(os.O_NONBLOCK)
+    libc.inotify_add_watch(handle, os.fsencode(folder), 0x20)  # IN_OPEN
+
+    def opened() -> list[str]:
+        try:
+            seen = os.read(handle, 65536)
+        except BlockingIOError:
+            return []
+        names, place = [], 0
+        while place < len(seen):
+            length = int.from_bytes(seen[place + 12 : place + 16], sys.byteorder)
+            names.append(seen[place + 16 : place + 16 + length].rstrip(b"\0").decode())
+            place += 16 + length
+        return [name for name in names if name]
+
+    try:
+        yield opened
+    finally:
+        os.close(handle)
+
+
+_OUR_OWN = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2]), "/usr", "/lib", "/etc", "/proc",
+            "/dev", "/sys", str(Path.home() / ".astropy"), str(Path.home() / ".cache"), str(Path.home() / ".config"))  # fmt: skip
+
+
+def _audit(folder: Path, foreign: list[str]) -> None:
+    """Note every file that Python opens outside `folder` and the program's own places."""
+    allowed = tuple(os.path.realpath(place) for place in (str(folder), *_OUR_OWN)) + _OUR_OWN
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            place = os.path.realpath(os.fsdecode(arguments[0]))
+            if not place.startswith(allowed):
+                foreign.append(place)
+
+    sys.addaudithook(hook)
+
+
+def _in_child(pipe: Connection, made: Template, case: Case, change: Change) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    foreign: list[str] = []
+    warnings.simplefilter("ignore")
+    with _watched(case.outside) as opened:
+        _audit(case.folder, foreign)
+        kind, words = _outcome(made, case, change)
+        foreign += opened()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if foreign:
+        kind, words = "outside", ", ".join(sorted(set(foreign)))[:200]
+    pipe.send((kind, words, peak))
+    pipe.close()
+    os._exit(0)
+
+
+def _outcome(made: Template, case: Case, change: Change) -> tuple[str, str]:
+    try:
+        reading = made.reader.read(case.path)
+    except DataError as error:
+        words = str(error)
+        named = case.path.name in words or str(case.folder) in words
+        return ("refused" if named else "unnamed"), words[:300]
+    except MemoryError:
+        return "memory", "MemoryError"
+    except BaseException as error:
+        place = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in place if "elixer_widgets" in frame.filename] or list(place)
+        where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
+        return "traceback", f"{type(error).__name__} at {where}: {str(error)[:160]}"
+    other = differing(made.reading.values, reading.values)
+    if not other:
+        return "same", ""
+    if set(reading.said) - set(made.reading.said):
+        return "said", "; ".join(sorted(set(reading.said) - set(made.reading.said)))[:300]
+    return ("data" if change.of_data else "silent"), other[:200]
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The names of what differs between two readings, in words; empty if nothing does."""
+    names = [name for name in one if name not in other or not _same(one[name], other[name])]
+    return ", ".join(names + sorted(set(other) - set(one)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        one, other = np.asarray(one), np.asarray(other)
+        if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+            return False
+        if one.dtype.kind in "fc":
+            return bool(np.allclose(one, other, rtol=1e-6, atol=0.0, equal_nan=True))
+        return bool(np.array_equal(one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return bool(np.isclose(one, other, rtol=1e-6, atol=0.0, equal_nan=True))
+    return bool(one == other)
+
+
+# ----------------------------------------------------------------------------------------------- many cases
+
+
+@dataclass
+class _Running:
+    process: multiprocessing.process.BaseProcess
+    pipe: Connection
+    started: float
+    folder: Path
+    number: int
+    change: str
+
+
+def run(names: Sequence[str], count: int, jobs: int = 2, first: int = 0) -> Iterator[Outcome]:
+    """Try `count` cases of each reader, `jobs` at a time; the same numbers give the same cases."""
+    context = multiprocessing.get_context("fork")  # the libraries are loaded once
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
+        root = Path(place)
+        for name in names:
+            made = template(READERS[name], root)
+            waiting = list(range(first, first + count))
+            running: list[_Running] = []
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.append(_started(context, made, root / "cases" / f"{name}-{waiting[0]}", waiting.pop(0)))
+                done = wait([each.pipe for each in running], timeout=0.2)
+                for each in list(running):
+                    late = time.monotonic() - each.started > SECONDS
+                    if each.pipe in done or late:
+                        running.remove(each)
+                        yield _ended(name, each, each.pipe in done)
+
+
+def _started(context: Any, made: Template, folder: Path, number: int) -> _Running:
+    case, change, words = damaged(made, folder, number)
+    mine, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_in_child, args=(theirs, made, case, change))
+    started = time.monotonic()
+    process.start()
+    theirs.close()
+    return _Running(process, mine, started, folder, number, words)
+
+
+def _ended(name: str, each: _Running, answered: bool) -> Outcome:
+    seconds = time.monotonic() - each.started
+    kind, words, peak = "slow", f"over {SECONDS:g} s", 0
+    if answered:
+        try:
+            kind, words, peak = each.pipe.recv()
+        except EOFError:
+            each.process.join()
+            kind, words = "traceback", f"the process died (exit code {each.process.exitcode})"
+    else:
+        each.process.kill()
+    each.process.join()
+    each.pipe.close()
+    shutil.rmtree(each.folder, ignore_errors=True)
+    if peak > MEMORY:
+        kind, words = "memory", f"{peak / 2**20:.0f} MB ({kind}: {words})"
+    return Outcome(name, each.number, each.change, kind, words, seconds, peak)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """A line a reader: how many cases ended how, the longest time and the largest memory."""
+    lines = ["| reader | cases | " + " | ".join(OUTCOMES) + " | longest, s | most, MB |"]
+    lines.append("|---" * (len(OUTCOMES) + 4) + "|")
+    for name in dict.fromkeys(each.reader for each in outcomes):
+        mine = [each for each in outcomes if each.reader == name]
+        counts = [sum(each.kind == kind for each in mine) for kind in OUTCOMES]
+        longest, most = max(each.seconds for each in mine), max(each.peak for each in mine) / 2**20
+        lines.append(f"| {name} | {len(mine)} | " + " | ".join(map(str, counts)) + f" | {longest:.1f} | {most:.0f} |")
+    return "\n".join(lines)
