@@ -5,24 +5,23 @@
     python tools/fuzz_readers.py --reader "shot file" --first 17 --count 1 --show
 
 Each case is a valid file, changed (bits flipped, cut short, other types, columns missing or in another order, NaN and
-huge values, links outside and in circles, bombs, a million lines), and read in a process of its own: 30 s, 1 GB, no file
-outside the folder. A case is bad if it ends in a traceback, takes too long or too much, reads another file, gives other
-numbers without a word (where the change did not touch the numbers themselves), or is refused without the file's name.
+huge values, links outside and in circles, bombs, a million lines), and read in a process of its own: 30 s, 1 GB, no
+file outside the folder. A case is bad if it ends in a traceback, takes too long or too much, reads another file, gives
+other numbers without a word (where the change did not touch the numbers themselves), or is refused without the file's
+name.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-# Readers register themselves when their module is loaded.
-from fuzzing import harness, release_readers
+MODULES = ("fuzzing.release_readers",)
+"""Where readers register themselves."""
 
 
 def main() -> int:
@@ -34,19 +33,18 @@ def main() -> int:
     parser.add_argument("--reader", action="append", help="only this one; may be given again")
     parser.add_argument("--show", action="store_true", help="print every case, not only the bad ones")
     options = parser.parse_args()
-    names = options.reader or list(harness.READERS)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    harness = importlib.import_module("fuzzing.harness")
+    for module in MODULES:
+        importlib.import_module(module)
     warnings.simplefilter("ignore")
     outcomes = []
-    try:
-        for outcome in harness.run(names, options.count, options.jobs, options.first):
-            outcomes.append(outcome)
-            if options.show or outcome.kind in harness.FAULTS:
-                print(
-                    f"{outcome.kind:9} {outcome.reader} {outcome.number}: {outcome.change} -> {outcome.words}",
-                    flush=True,
-                )
-    finally:
-        release_readers.clean()
+    for outcome in harness.run(options.reader or list(harness.READERS), options.count, options.jobs, options.first):
+        outcomes.append(outcome)
+        if options.show or outcome.kind in harness.FAULTS:
+            case = f"{outcome.reader} {outcome.number}: {outcome.change}"
+            print(f"{outcome.kind:9} {case} -> {outcome.words}", flush=True)
     print(harness.table(outcomes))
     return int(any(outcome.kind in harness.FAULTS for outcome in outcomes))
 

@@ -30,7 +30,7 @@ def _card(case: Case, rng: random.Random) -> str:
     place = rng.choice(places)
     word = bytes(content[place : place + 8]).decode("ascii", "replace").strip()
     value = rng.choice(
-        ("-1", "0", "1E400", "NaN", "T", "'text'", "99999999999999", "''", "(1,2)", "'unclosed", "2", "7")
+        ("-1", "0", "2", "7", "1E400", "NaN", "T", "'text'", "99999999999999", "''", "(1,2)", "'unclosed")
     )
     content[place + 10 : place + 80] = f"{value:>20}".encode().ljust(70)
     case.path.write_bytes(content)

@@ -21,7 +21,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,6 @@ class Template:
     folder: Path
     path: Path
     reading: Reading
-    outside: Path = field(default_factory=Path)
 
 
 def template(reader: Reader, root: Path) -> Template:
@@ -122,19 +121,19 @@ def template(reader: Reader, root: Path) -> Template:
     folder = root / "valid" / reader.name
     folder.mkdir(parents=True)
     path = reader.write(folder)
-    outside = root / "outside" / reader.name
-    outside.mkdir(parents=True)
-    shutil.copy(path, outside / path.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Template(reader, folder, path, reader.read(path), outside)
+        return Template(reader, folder, path, reader.read(path))
 
 
 # ------------------------------------------------------------------------------------------------ one case
 
 
 def _copied(made: Template, folder: Path) -> Case:
-    """The valid file once more, what lies beside it linked."""
+    """The valid file once more, what lies beside it linked; and a copy in a folder that is not to be read."""
+    outside = folder.with_name(folder.name + " outside")
+    outside.mkdir(parents=True, exist_ok=True)
+    shutil.copy(made.path, outside / made.path.name)
     for item in sorted(made.folder.rglob("*")):
         target = folder / item.relative_to(made.folder)
         if item.is_dir():
@@ -143,7 +142,7 @@ def _copied(made: Template, folder: Path) -> Case:
             shutil.copy(item, target)
         else:
             os.link(item, target)
-    return Case(folder / made.path.relative_to(made.folder), folder, made.outside)
+    return Case(folder / made.path.relative_to(made.folder), folder, outside)
 
 
 def damaged(made: Template, folder: Path, seed: int) -> tuple[Case, Change, str]:
@@ -187,8 +186,11 @@ def _watched(folder: Path) -> Iterator[Callable[[], list[str]]]:
         os.close(handle)
 
 
-_OUR_OWN = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2]), "/usr", "/lib", "/etc", "/proc",
-            "/dev", "/sys", str(Path.home() / ".astropy"), str(Path.home() / ".cache"), str(Path.home() / ".config"))  # fmt: skip
+_OUR_OWN = (
+    *(sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2])),
+    *("/usr", "/lib", "/etc", "/proc", "/dev", "/sys"),
+    *(str(Path.home() / name) for name in (".astropy", ".cache", ".config")),
+)
 
 
 def _audit(folder: Path, foreign: list[str]) -> None:
@@ -212,6 +214,7 @@ def _in_child(pipe: Connection, made: Template, case: Case, change: Change) -> N
     os.dup2(null, 2)
     foreign: list[str] = []
     warnings.simplefilter("ignore")
+    tempfile.tempdir = str(case.folder)  # where libraries unpack to
     with _watched(case.outside) as opened:
         _audit(case.folder, foreign)
         kind, words = _outcome(made, case, change)
@@ -233,7 +236,7 @@ def _outcome(made: Template, case: Case, change: Change) -> tuple[str, str]:
         return ("refused" if named else "unnamed"), words[:300]
     except MemoryError:
         return "memory", "MemoryError"
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is what is counted
         place = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in place if "elixer_widgets" in frame.filename] or list(place)
         where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
@@ -321,7 +324,8 @@ def _ended(name: str, each: _Running, answered: bool) -> Outcome:
         each.process.kill()
     each.process.join()
     each.pipe.close()
-    shutil.rmtree(each.folder, ignore_errors=True)
+    for folder in (each.folder, each.folder.with_name(each.folder.name + " outside")):
+        shutil.rmtree(folder, ignore_errors=True)
     if peak > MEMORY:
         kind, words = "memory", f"{peak / 2**20:.0f} MB ({kind}: {words})"
     return Outcome(name, each.number, each.change, kind, words, seconds, peak)

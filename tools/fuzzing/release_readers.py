@@ -27,18 +27,15 @@ WAVE = np.arange(3700.0, 5300.0, 2.0)
 
 
 @cache
+def _place() -> tempfile.TemporaryDirectory[str]:
+    """Where the simulated release lies; removed when the program ends."""
+    return tempfile.TemporaryDirectory(prefix="fuzz-release-")
+
+
+@cache
 def _release() -> Path:
     """A small simulated release, made once."""
-    place = Path(tempfile.mkdtemp(prefix="fuzz-release-"))
-    return Path(simulation.simulate_release(place / "made", n=4, seed=3))
-
-
-def clean() -> None:
-    """Remove what `_release` made."""
-    if _release.cache_info().currsize:
-        shutil.rmtree(_release().parent, ignore_errors=True)
-        shutil.rmtree(_release().parent.parent, ignore_errors=True)
-        _release.cache_clear()
+    return Path(simulation.simulate_release(Path(_place().name) / "made", n=4, seed=3))
 
 
 def _true_spectrum() -> Spectrum:
@@ -129,8 +126,8 @@ def _write_hdf5(folder: Path) -> Path:
 def _text(folder: Path, name: str, mark: str) -> Path:
     one = _true_spectrum()
     rows = [mark.join(("wavelength", "wavelength_err", "flux", "flux_err"))]
-    rows += [mark.join(f"{value:.6g}" for value in row)
-             for row in zip(one.wavelength, np.full(one.flux.size, 0.01), one.flux, one.error, strict=True)]  # fmt: skip
+    columns = (one.wavelength, np.full(one.flux.size, 0.01), one.flux, one.error)
+    rows += [mark.join(f"{value:.6g}" for value in row) for row in zip(*columns, strict=True)]
     (folder / name).write_text("# flux in 1e-17 erg/s/cm2/A, wavelength in A (air)\n" + "\n".join(rows) + "\n")
     return folder / name
 
@@ -217,7 +214,7 @@ def _catalog() -> Path:
 
     release = open_release(_release())
     found = [interpret(measure(release.detection(int(number)))) for number in release.detectids()[:2]]
-    return Path(write_catalog(found, Path(tempfile.mkdtemp(prefix="fuzz-catalog-")) / "elixer_cat.h5"))
+    return Path(write_catalog(found, Path(_place().name) / "elixer_cat.h5"))
 
 
 def _write_catalog(folder: Path) -> Path:
@@ -298,7 +295,8 @@ def _read_places(path: Path) -> Reading:
 def _write_surveys(folder: Path) -> Path:
     root = Path(__file__).resolve().parents[2]
     words = (root / "docs" / "surveys.md").read_text(encoding="utf-8")
-    block = next(part.split("```")[0] for part in words.split("```toml\n")[1:] if "[[survey]]" in part)
+    block = "\n".join(line.strip() for line in words.splitlines() if line.startswith("    "))
+    block = block[block.index('[[survey]]\nname = "DEEP"') :].replace("/data/deep", "deep")
     (folder / "surveys.toml").write_text(block, encoding="utf-8")
     return folder / "surveys.toml"
 
