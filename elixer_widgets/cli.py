@@ -36,7 +36,8 @@ def _explore_command(options: argparse.Namespace) -> int:
     use_imaging_options(options)
     _use_campaign(options)
     path = Path(options.path).expanduser() if options.path else kept_release(announce=warn)
-    serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid)
+    at = str(Path(options.socket).expanduser().absolute()) if options.socket else ""
+    serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid, at=at)
     return DONE
 
 
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("path", nargs="?", metavar="PATH", help="a release (default: a simulated one)")
     explore.add_argument("--port", type=int, default=8866, help="port on this computer, 0 for any (8866)")
     explore.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    explore.add_argument("--socket", metavar="PATH", help="listen at a Unix socket that only you can reach")
     explore.add_argument("--detectid", type=int, help="the detection to show first")
     explore.add_argument("--campaign", metavar="FOLDER", help="vet a classification campaign: its queue is shown")
     explore.add_argument("--inspector", metavar="NAME", help="who answers it (default: who is logged in)")

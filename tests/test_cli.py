@@ -235,7 +235,7 @@ def test_explore_serves_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     calls: list[tuple] = []
     monkeypatch.setattr(dashboard, "serve", lambda *a, **k: calls.append((a, k)))
     assert cli.main(["explore", str(tmp_path), "--port", "0", "--no-browser"]) == 0
-    assert calls == [((tmp_path,), {"port": 0, "open_browser": False, "detectid": None})]
+    assert calls == [((tmp_path,), {"port": 0, "open_browser": False, "detectid": None, "at": ""})]
 
 
 def test_explore_opens_a_campaign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:

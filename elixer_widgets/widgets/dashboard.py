@@ -16,6 +16,8 @@ import time
 import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from elixer_widgets._errors import DataError
+from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
 
 if TYPE_CHECKING:
     import ipywidgets as W
@@ -44,7 +47,10 @@ SIMULATED = "simulated_release"
 """Folder of a simulated release, looked for from the working directory upwards."""
 
 IDLE = 300
-"""Seconds after which the kernel of a closed page is ended."""
+"""Seconds after which the kernel of a page without a connection is ended; that of a closed page ends at once."""
+
+TABS = 8
+"""Pages of one dashboard open at once."""
 
 _TEMPLATE = Path(__file__).parent / "voila_template"
 _CELL = "from elixer_widgets.widgets.dashboard import page\n\npage()"
@@ -105,7 +111,9 @@ def page() -> W.Widget:
     from elixer_widgets.widgets.address import detectid_of
     from elixer_widgets.widgets.explorer import Explorer
     from elixer_widgets.widgets.markup import escape
+    from elixer_widgets.widgets.visitor import await_visitor, limit_memory
 
+    limit_memory(float("inf"))
     # a kernel prepared ahead of its visitor learns the address only when somebody opens the page
     ahead = os.environ.get("VOILA_PREHEAT") == "True"
     query = "" if ahead else os.environ.get("QUERY_STRING", "")
@@ -115,10 +123,7 @@ def page() -> W.Widget:
     except DataError as error:
         return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
     if ahead:
-        # imported only here: it brings the whole server along
-        from voila.utils import wait_for_request
-
-        wait_for_request()
+        await_visitor()
         query = os.environ.get("QUERY_STRING", "")
     follow_query(explorer.state, query)
     return explorer
@@ -156,21 +161,39 @@ def lay_out(folder: Path, code: str = _CELL) -> Path:
     return notebook
 
 
-def _command(notebook: Path, port: int, warm: int) -> list[str]:
-    # A closed page does not end its kernel by itself (voila issue 1458). One that waits for its visitor is busy with
-    # waiting, and so not ended.
+def _command(notebook: Path, port: int, warm: int, at: str = "") -> list[str]:
+    # A closed page ends its kernel by itself; one without a connection, as after a broken tunnel, some minutes later.
     command = [
-        sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1",
-        "--template=elixer", "--MappingKernelManager.cull_interval=60",
-        f"--MappingKernelManager.cull_idle_timeout={IDLE}",
+        sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook), "--no-browser", f"--port={port}",
+        "--Voila.ip=127.0.0.1", "--template=elixer", "--VoilaConfiguration.file_allowlist=(?!)",
+        f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}",
     ]  # fmt: skip
+    if at:
+        command.append(f"--Published.socket={at}")
     return [*command, "--preheat_kernel=True", f"--pool_size={warm}"] if warm else command
 
 
-def answers(url: str) -> bool:
-    """Whether a server of ours answers at `url`."""
+def _socket_answers(path: str, part: str) -> bool:
+    """Whether a server of ours answers at a Unix socket."""
+    connection = HTTPConnection("localhost", timeout=2)
     try:
-        with urlopen(f"{url}/voila/static/voila.js", timeout=2):
+        with closing(socket.socket(socket.AF_UNIX)) as line:
+            line.settimeout(2)
+            line.connect(path)
+            connection.sock = line
+            connection.request("GET", f"{part.rstrip('/')}/healthz")
+            return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+
+
+def answers(url: str) -> bool:
+    """Whether a server of ours answers at `url`, an address or `unix:PATH|PART`."""
+    if url.startswith("unix:"):
+        path, _, part = url.removeprefix("unix:").partition("|")
+        return _socket_answers(path, part)
+    try:
+        with urlopen(f"{url}/healthz", timeout=2):
             return True
     except (URLError, OSError):
         return False
@@ -185,6 +208,7 @@ def running(
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
     patience: float = 60.0,
+    token: str = "",
 ) -> Iterator[str]:
     """A dashboard server on this computer, for the time of a `with` block.
 
@@ -202,6 +226,8 @@ def running(
         Where the server writes; by default to standard error.
     patience : float
         Seconds to wait for the server's first answer.
+    token : str
+        What a visitor must bring in the address; "" lets in every user of this computer.
 
     Yields
     ------
@@ -213,7 +239,7 @@ def running(
     DataError
         If there is nothing at `path`, or the server ends or stays silent.
     """
-    with _server(path, port, warm, environment or {}, log, patience) as (url, _process):
+    with _server(path, port, warm, environment or {}, log, patience, token=token) as (url, _process):
         yield url
 
 
@@ -233,16 +259,24 @@ def serving(
 
 @contextmanager
 def _server(
-    path: str | PathLike[str], port: int, warm: int, environment: Mapping[str, str], log: Path | None, patience: float
+    path: str | PathLike[str],
+    port: int,
+    warm: int,
+    environment: Mapping[str, str],
+    log: Path | None,
+    patience: float,
+    *,
+    token: str = "",
+    at: str = "",
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """What `running` says; the address and the server's process."""
     release = Path(path).expanduser().resolve()
     if not release.exists():
         raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
     port = port or free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"unix:{at}|/" if at else f"http://127.0.0.1:{port}"
     if answers(url):
-        raise DataError(f"port {port} is taken by another server; give another port")
+        raise DataError(f"{at or f'port {port}'} is taken by another server; give another")
     with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary:
         folder = Path(temporary)
         notebook = lay_out(folder)
@@ -250,9 +284,11 @@ def _server(
             **os.environ,
             **environment,
             RELEASE_VARIABLE: str(release),
+            TOKEN_VARIABLE: token,
+            SECRET_VARIABLE: "",
             "JUPYTER_PATH": jupyter_path(folder / "jupyter"),
         }
-        with hosting(_command(notebook, port, warm), folder, variables, url, log, patience) as process:
+        with hosting(_command(notebook, port, warm, at), folder, variables, url, log, patience) as process:
             yield url, process
 
 
@@ -299,8 +335,12 @@ def serve(
     *,
     detectid: int | None = None,
     warm: int = 1,
+    at: str = "",
 ) -> None:
-    """Serve the page on a release to browsers on this computer, until interrupted.
+    """Serve the page on a release to the browsers of the person who started it, until interrupted.
+
+    Other users of this computer are not let in: the address that is shown and opened holds a token, which the browser
+    keeps as a cookie.
 
     Parameters
     ----------
@@ -314,6 +354,8 @@ def serve(
         The detection to show first.
     warm : int
         Pages prepared ahead of their visitors, so that a reload or a second page is there at once.
+    at : str
+        A Unix socket to listen at, instead of a port; only its owner can reach it.
 
     Raises
     ------
@@ -323,10 +365,15 @@ def serve(
     if threading.current_thread() is threading.main_thread():
         # ended from outside, the server must not stay behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _server(path, port, warm, {}, None, 60.0) as (url, process):
-        address = url if detectid is None else f"{url}/?{urlencode({'detectid': str(detectid)})}"
-        sys.stderr.write(f"ELiXer Widgets: {address} (end with Ctrl-C)\n")
-        if open_browser:
+    token = "" if at else new_token()
+    with _server(path, port, warm, {}, None, 60.0, token=token, at=at) as (url, process):
+        asked = ({} if detectid is None else {"detectid": str(detectid)}) | ({"token": token} if token else {})
+        address = f"{url}/?{urlencode(asked)}"
+        if at:
+            sys.stderr.write(f"ELiXer Widgets: the socket {at} (end with Ctrl-C)\n")
+        else:
+            sys.stderr.write(f"ELiXer Widgets: {address} (end with Ctrl-C)\n")
+        if open_browser and not at:
             webbrowser.open(address)
         try:
             process.wait()

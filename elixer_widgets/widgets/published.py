@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from elixer_widgets.widgets.explorer import Explorer
 from elixer_widgets.widgets.landing import Landing
 from elixer_widgets.widgets.markup import escape
 from elixer_widgets.widgets.serving import USER
+from elixer_widgets.widgets.visitor import await_visitor, limit_memory
 
 INDEX_VARIABLE = "ELIXER_WIDGETS_INDEX"
 """Folder of the search index that all pages share."""
@@ -170,13 +170,6 @@ def user_of(environment: Mapping[str, str]) -> str:
     return named if USER.fullmatch(named) else ""
 
 
-def limit_memory(gigabytes: float) -> None:
-    """Let this process take no more than so much memory: one page must not stop the others."""
-    size = int(gigabytes * 1e9)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
-
-
 @contextmanager
 def _told() -> Iterator[list[W.Widget]]:
     """Collects the page; what cannot be opened is a sentence in its place."""
@@ -201,10 +194,7 @@ def page(environment: Mapping[str, str] | None = None) -> W.Widget:
         ahead = known.get("VOILA_PREHEAT") == "True"
         if ahead:
             made.prepare()
-            # imported only here: it brings the whole server along
-            from voila.utils import wait_for_request
-
-            wait_for_request()
+            await_visitor()
         user = user_of(known)
         if known.get(CAMPAIGN_VARIABLE) and user:
             made.invite(Campaign(known[CAMPAIGN_VARIABLE], None, user, data=made.release.name))

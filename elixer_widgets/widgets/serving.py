@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any
 
 from elixer_widgets._errors import DataError
 from elixer_widgets.widgets.dashboard import RELEASE_VARIABLE, answers, free_port, hosting, jupyter_path, lay_out
+from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE
 
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
 """What a visitor's name may be."""
@@ -36,6 +38,7 @@ NEEDED = (
     "PYTHONPATH",
     "JUPYTER_PATH",
     "XDG_CACHE_HOME",
+    "JUPYTERHUB_USER",
 )
 """Variables that the server hands on; nothing else of the starter's environment reaches a page."""
 
@@ -66,6 +69,16 @@ class Publication:
         Header in which the server in front names the user. Then visitors that it does not name are refused.
     campaign : str
         Folder of a campaign to which named visitors give answers; without one, and for strangers, all is read-only.
+    hosts : tuple of str
+        Names under which the page is served, as visitors' browsers show them: `hetdex.example.org`. This computer's own
+        name, localhost and addresses in numbers are always served.
+    secret_file : str
+        A file, readable by its owner alone, with what the proxy sends in the header `X-Elixer-Secret`. Without it, or a
+        Unix socket, no proxy's word about users is taken: any user of this computer could say the same.
+    socket, socket_mode : str
+        A Unix socket to listen at instead of a port, and its permissions.
+    each : int
+        Pages open at once of one address; 0 for no limit.
     """
 
     address: str = "127.0.0.1"
@@ -78,6 +91,11 @@ class Publication:
     base_url: str = "/"
     user_header: str = ""
     campaign: str = ""
+    hosts: tuple[str, ...] = ()
+    secret_file: str = ""
+    socket: str = ""
+    socket_mode: str = "600"
+    each: int = 0
 
     def __post_init__(self) -> None:
         if self.sessions < 1 or self.warm < 0 or self.idle < 60 or self.grace < 1 or not 0.5 <= self.memory <= 1024:
@@ -94,6 +112,13 @@ class Publication:
                 f"campaign {self.campaign}: nobody is named here, and answers are never anonymous; give the header in "
                 "which the proxy names the user, or run it under JupyterHub"
             )
+        if self.user_header and not (self.secret_file or self.socket):
+            raise DataError(
+                f"header {self.user_header}: any user of this computer could send it; give --secret-file with what the "
+                "proxy sends in X-Elixer-Secret, or let the proxy come by a Unix socket (--socket)"
+            )
+        if not re.fullmatch(r"[0-7]{3}", self.socket_mode):
+            raise DataError(f"socket mode {self.socket_mode!r}: give three octal digits, such as 600 or 660")
         if (self.user_header or self.campaign) and self.address not in ("127.0.0.1", "::1", "localhost"):
             raise DataError(
                 f"{self.address}: who a visitor is, is only believed from a server on this computer; listen at "
@@ -101,15 +126,46 @@ class Publication:
             )
 
 
+def secret_of(path: str) -> str:
+    """What the proxy must bring, from its file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, others can read it, or it holds too little to be a secret.
+    """
+    if not path:
+        return ""
+    file = Path(path).expanduser()
+    try:
+        text, mode = file.read_text(encoding="ascii").strip(), file.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: the proxy's secret cannot be read ({error}); give a file of ASCII text") from error
+    if mode & 0o077:
+        raise DataError(f"{file}: others can read the proxy's secret; say chmod 600 {file}")
+    if not 16 <= len(text) <= 200 or not text.isprintable() or " " in text:
+        raise DataError(f"{file}: give a secret of 16 to 200 letters and digits, as from: openssl rand -hex 24")
+    return text
+
+
+def own_names() -> tuple[str, ...]:
+    """The names of this computer."""
+    return tuple({socket.gethostname().lower(), socket.getfqdn().lower()} - {""})
+
+
 def command(notebook: Path, port: int, how: Publication) -> list[str]:
     """The server's command line."""
     options = [
         "--no-browser", f"--port={port}", f"--Voila.ip={how.address}", f"--base_url={how.base_url}",
         "--template=elixer", "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.file_allowlist=(?!)",
-        f"--Published.most_sessions={how.sessions}", f"--Published.grace={how.grace}",
+        f"--Published.most_sessions={how.sessions}", f"--Published.each_sessions={how.each}",
+        f"--Published.grace={how.grace}",
         "--MappingKernelManager.cull_interval=30",
         f"--MappingKernelManager.cull_idle_timeout={how.idle}", "--MappingKernelManager.cull_connected=True",
     ]  # fmt: skip
+    options += [f"--Published.hosts={name}" for name in (*how.hosts, *own_names())]
+    if how.socket:
+        options += [f"--Published.socket={how.socket}", f"--Published.socket_mode={how.socket_mode}"]
     if how.user_header:
         options += [
             f"--Published.user_header={how.user_header}",
@@ -158,6 +214,7 @@ def publishing(
     from elixer_widgets.widgets.published import CAMPAIGN_VARIABLE, INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
 
     how = how or Publication()
+    secret = secret_of(how.secret_file)
     release = open_release(path)
     index = build_index(release, catalog)
     campaign = str(Path(how.campaign).expanduser().resolve()) if how.campaign else ""
@@ -167,7 +224,7 @@ def publishing(
         raise DataError(f"{release.path}: holds no detections; there is nothing to publish")
     port = how.port or free_port()
     host = "127.0.0.1" if how.address in ("0.0.0.0", "") else how.address
-    url = f"http://{host}:{port}{how.base_url}"
+    url = f"unix:{how.socket}|{how.base_url}" if how.socket else f"http://{host}:{port}{how.base_url}"
     if answers(url.rstrip("/")):
         raise DataError(f"port {port} is taken by another server; give another port")
     with tempfile.TemporaryDirectory(prefix="elixer-published-") as temporary:
@@ -185,6 +242,8 @@ def publishing(
             MEMORY_VARIABLE: f"{how.memory:g}",
             USER_VARIABLE: how.user_header,
             CAMPAIGN_VARIABLE: campaign,
+            SECRET_VARIABLE: secret,
+            TOKEN_VARIABLE: "",
             "JUPYTER_PATH": jupyter_path(served / "jupyter"),
             # a session has its share of the computer, not all of it
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -213,17 +272,29 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--idle", type=int, default=default.idle, help=f"seconds until a page ends ({default.idle})")
     parser.add_argument("--user-header", default="", metavar="NAME", help="header in which the proxy names the user")
     parser.add_argument("--campaign", default="", metavar="FOLDER", help="a campaign that named visitors answer")
+    parser.add_argument("--host", action="append", default=[], metavar="NAME", help="a name the page is served under")
+    parser.add_argument("--secret-file", default="", metavar="FILE", help="what the proxy sends in X-Elixer-Secret")
+    parser.add_argument("--socket", default="", metavar="PATH", help="a Unix socket to listen at, instead of a port")
+    parser.add_argument("--socket-mode", default="600", metavar="MODE", help="its permissions (600)")
+    parser.add_argument("--each", type=int, default=default.each, help="pages at once of one address (0: no limit)")
     parser.set_defaults(act=_serve_command)
 
 
 def _serve_command(options: argparse.Namespace) -> int:
-    names = ("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header", "campaign")
-    how = Publication(**{name: getattr(options, name) for name in names})
+    names = (
+        *("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header", "campaign"),
+        *("secret_file", "socket", "socket_mode", "each"),
+    )
+    hosts = tuple(name.lower() for name in options.host)
+    how = Publication(hosts=hosts, **{name: getattr(options, name) for name in names})
     if threading.current_thread() is threading.main_thread():
         # ended from outside, the server must not stay behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with publishing(options.path, options.catalog, how) as (url, server):
-        sys.stderr.write(f"published at {url} (end with Ctrl-C); health at {url}healthz\n")
+        if how.socket:
+            sys.stderr.write(f"published at the socket {how.socket} (end with Ctrl-C)\n")
+        else:
+            sys.stderr.write(f"published at {url} (end with Ctrl-C); health at {url}healthz\n")
         try:
             server.wait()
         except KeyboardInterrupt:
