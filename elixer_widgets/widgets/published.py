@@ -18,6 +18,7 @@ from elixer_widgets.detection import DataError
 from elixer_widgets.releases.base import Release
 from elixer_widgets.releases.search_index import Query, SearchIndex, load_index
 from elixer_widgets.widgets.address import detectid_of, follow
+from elixer_widgets.widgets.discreet import be_discreet
 from elixer_widgets.widgets.explorer import Explorer
 from elixer_widgets.widgets.landing import Landing
 from elixer_widgets.widgets.markup import escape
@@ -186,6 +187,7 @@ def page(environment: Mapping[str, str] | None = None) -> W.Widget:
     from elixer_widgets.widgets.dashboard import release_path
 
     known: Mapping[str, Any] = os.environ if environment is None else environment
+    be_discreet()
     with _told() as shown:
         if known.get(MEMORY_VARIABLE):
             limit_memory(float(known[MEMORY_VARIABLE]))
