@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from elixer_widgets._files import Busy
 from elixer_widgets.bulk.output import FAILURES, Output, Summary, finish_catalog, only_run, stored, write_failures
 from elixer_widgets.bulk.slurm import dispatches
 from elixer_widgets.detection import DataError
@@ -36,8 +37,8 @@ def take_over(folder: Path, name: str) -> list[Path]:
             try:
                 with only_run(output):
                     finish_catalog(output)
-            except DataError:  # it still runs: its rows so far are taken another time
-                continue
+            except Busy:  # it still runs: its rows so far are taken another time
+                pass
         if output.catalog.is_file():
             found.append(output.catalog)
     return found
@@ -69,9 +70,7 @@ def collect(folder: Path) -> Summary:
     paths = take_over(folder, folder.name)
     target = folder / MERGED
     if paths:
-        fresh = folder / f".{MERGED}_new.h5"
-        merge_catalogs(paths, fresh, unique=True)
-        fresh.replace(target)
+        merge_catalogs(paths, target, unique=True)
     summary = Summary()
     whole = Output(folder)
     for each in shares:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elixer_widgets._files import Held, held_already, holding, made_folder, write_text
 from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 FULL_ID = 1_000_000_000  # reports of smaller numbers carry the run's name too, as in ELiXer
 FAILURES = "elixer_failed.dets"
 LOG = "elixer.log"
+LOCK = "elixer.lock"
+
+_PART = re.compile(r"(?:part|row)_(\d{20})_\S+\.(?:h5|npz)")
+"""What the names of catalogue rows of a run that has not ended look like; the number orders runs, see `next_series`."""
+
+_FAILURE = re.compile(r"\d+  # .*")
+_REPORTS = (".pdf", ".png", ".jpg")
+_OURS = (b"elixer_widgets", b"ELiXer Widgets")
+"""One of these is in the properties of every page and picture that this package writes."""
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Output:
 
     @property
     def parts(self) -> Path:
-        """Catalogue rows of a run that has not ended."""
+        """What a run that has not ended keeps: catalogue rows, temporary files and its lock."""
         return self.folder / "catalog_parts"
 
     def stem(self, detectid: int) -> str:
@@ -94,14 +103,26 @@ class Output:
         """Every file of one detection."""
         return self.reports(detectid) + [self.folder / f"{self.stem(detectid)}{each.suffix}" for each in self.extras]
 
+    def pieces(self, suffix: str) -> list[Path]:
+        """The catalogue rows of runs that have not ended, oldest first: `.h5`, or `.npz` for single detections."""
+        return sorted(path for path in self.parts.glob(f"*{suffix}") if _PART.fullmatch(path.name))
+
     def catalogs(self) -> list[Path]:
         """The finished catalogue and the parts of an interrupted run, oldest first."""
         kept = [self.catalog] if self.catalog.is_file() else []
-        return kept + sorted(self.parts.glob("part_*.h5"))
+        return kept + self.pieces(".h5")
 
 
-def stored(output: Output, parts_only: bool = False) -> set[int]:
+def stored(output: Output, parts_only: bool = False, series: int = 0) -> set[int]:
     """The detections that have a row in the catalogue, or in a part of it that was not merged into it yet.
+
+    Parameters
+    ----------
+    output : Output
+    parts_only : bool
+        Leave the catalogue out.
+    series : int
+        Of parts, only those of this series and later ones.
 
     Raises
     ------
@@ -110,85 +131,164 @@ def stored(output: Output, parts_only: bool = False) -> set[int]:
     """
     import h5py
 
-    found: set[int] = set()
+    from elixer_widgets.bulk.rows import read_row
+
+    detectids: set[int] = set()
     for path in output.catalogs():
-        if parts_only and path == output.catalog:
+        if path == output.catalog:
+            if parts_only:
+                continue
+        elif _series(path) < series:
             continue
         try:
             with h5py.File(path, "r") as file:
-                found.update(file["Detections"]["detectid"][:].tolist())
+                file["Version"]
+                detectids.update(file["Detections"]["detectid"][:].tolist())
         except (OSError, KeyError) as error:
             raise DataError(f"{path}: is no readable ELiXer catalogue ({error}); move it away") from error
-    return found
+    for path in output.pieces(".npz"):
+        tables = read_row(path) if _series(path) >= series else None
+        if tables is not None:
+            detectids.update(tables["Detections"]["detectid"].tolist())
+    return detectids
 
 
-def finished(output: Output, detectids: Sequence[int]) -> list[int]:
-    """Those of `detectids` that have every file asked for and a row in the catalogue."""
-    have = stored(output)
+def _series(path: Path) -> int:
+    match = _PART.fullmatch(path.name)
+    return int(match[1]) if match else 0
+
+
+def next_series(output: Output) -> int:
+    """A number above those of all parts there are, whatever the clock says.
+
+    So of a detection done twice the rows of the later run count.
+    """
+    there = [_series(path) for path in (*output.pieces(".h5"), *output.pieces(".npz"))]
+    return max([time.time_ns(), *(1 + each for each in there)])
+
+
+def finished(output: Output, detectids: Sequence[int], have: set[int] | None = None) -> list[int]:
+    """Those of `detectids` that have every file asked for and a row in the catalogue, or in `have`."""
+    have = stored(output) if have is None else have
     names = {path.name for path in output.folder.iterdir()} if have else set()  # one look, not one a file
     return [each for each in detectids if each in have and all(path.name in names for path in output.files(each))]
 
 
-@contextmanager
-def only_run(output: Output) -> Iterator[None]:
-    """Hold the folder of a run, made if need be; what a killed run or worker left half-written is swept away.
+def check_names(output: Output, detectids: Sequence[int], have: set[int]) -> None:
+    """Refuse to begin where a file that is not ours would be overwritten.
+
+    Parameters
+    ----------
+    output : Output
+    detectids : sequence of int
+        What will be done.
+    have : set of int
+        Those that have a row here: their reports are ours.
 
     Raises
     ------
     DataError
+        Naming the file.
+    """
+    for path in (output.catalog, output.folder / LOG, output.folder / FAILURES):
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: is a folder, where the run writes a file; move it away or give another folder")
+    failures = output.folder / FAILURES
+    if failures.is_file() and not _is_failures(failures):
+        raise DataError(f"{failures}: is there already and was not written by a run; move it away")
+    names = {path.name for path in output.folder.iterdir()}
+    for detectid in detectids:
+        for path in output.files(detectid):
+            if path.name in names and not (path.is_file() and (detectid in have or _is_report(path))):
+                raise DataError(
+                    f"{path}: is there already and is not a report of ELiXer Widgets; "
+                    "move it away or give another folder"
+                )
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a picture or page is ours; files of other kinds have nothing to tell it by."""
+    if path.suffix not in _REPORTS:
+        return True
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); move it away or give another folder") from error
+    return not content or any(mark in content for mark in _OURS)
+
+
+def _is_failures(path: Path) -> bool:
+    """Whether a list is one that `write_failures` made."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return all(_FAILURE.fullmatch(line) for line in lines)
+
+
+@contextmanager
+def only_run(output: Output) -> Iterator[Held]:
+    """Hold the folder of a run, made if need be; temporary files of a run that was killed are swept away.
+
+    Raises
+    ------
+    Busy
         If another run holds it: two would write the same files.
+    DataError
+        If nothing can be written there.
     """
     if output.folder.exists() and not output.folder.is_dir():
         raise DataError(f"{output.folder}: is a file; give a folder")
-    output.folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(output.folder, os.O_RDONLY)  # the folder itself is locked: a killed run leaves no lock behind
+    made_folder(output.folder)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"{output.folder}: another run is writing here; wait for it, or end it") from error
-        except OSError:
-            pass  # a file system without locks: the user is trusted not to start two
-        _sweep(output)
-        try:
-            yield
-        finally:
-            _sweep(output)  # of workers that were killed and replaced on the way
+        with holding(output.parts / LOCK, output.folder) as held:
+            yield held
     finally:
-        os.close(handle)
-
-
-def _sweep(output: Output) -> None:
-    """Delete half-written files, which begin with a dot until they are whole."""
-    for left in output.folder.glob(".*_*"):
-        left.unlink(missing_ok=True)
+        with suppress(OSError):  # rows that could not be merged, or something of a person's, is in it
+            output.parts.rmdir()
 
 
 def finish_catalog(output: Output) -> None:
     """Merge the parts into the run's catalogue; of a repeated detection the newest rows stay.
 
-    Killed at any moment, the parts or the catalogue have every row, and what is in both is merged away next time.
+    To be called within `only_run`. Killed at any moment, the parts or the catalogue have every row, and what is in both
+    is merged away next time.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; the parts are kept.
     """
+    from elixer_widgets.bulk.rows import gather
     from elixer_widgets.reports import merge_catalogs
 
-    parts = sorted(output.parts.glob("part_*.h5"))
-    if parts and output.catalog.is_file():
-        fresh = output.parts / "merged.h5"
-        merge_catalogs(output.catalogs(), fresh, unique=True)
-        fresh.replace(output.catalog)
-    elif parts:
-        merge_catalogs(parts, output.catalog, unique=True)
-    shutil.rmtree(output.parts, ignore_errors=True)
+    rows: dict[int, list[Path]] = {}
+    for path in output.pieces(".npz"):
+        rows.setdefault(_series(path), []).append(path)
+    for series, paths in rows.items():
+        gather(output.parts, series, paths, held_already(output.parts / LOCK).workplace())
+    parts = output.pieces(".h5")
+    if not parts:
+        return
+    fresh = output.parts / "merged.h5"
+    merge_catalogs(output.catalogs(), fresh, unique=True, in_sequence=True)
+    fresh.replace(output.catalog)
+    for path in parts:
+        path.unlink(missing_ok=True)
 
 
 def write_failures(output: Output, failed: dict[int, str]) -> None:
-    """List what failed and why, in a form that `--dets` reads; no list if nothing did."""
+    """List what failed and why, in a form that `--dets` reads; no list if nothing did.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written, or a file of that name is not such a list.
+    """
     path = output.folder / FAILURES
+    if path.is_file() and not _is_failures(path):
+        raise DataError(f"{path}: was not written by a run; move it away")
     if not failed:
         path.unlink(missing_ok=True)
         return
-    lines = (f"{detectid}  # {' '.join(reason.split())}\n" for detectid, reason in failed.items())
-    path.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(f"{detectid}  # {' '.join(reason.split())}\n" for detectid, reason in failed.items()))
 
 
 def unfinished(outputs: Iterable[Output], detectids: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker, wait
 from distributed.utils import get_mp_context
 
-from elixer_widgets.bulk.output import Summary, stored
+from elixer_widgets.bulk.output import Summary, finished, stored
 from elixer_widgets.bulk.work import Job, Outcome, Report, go_through
 from elixer_widgets.bulk.workers import ONE_THREAD, SlurmWorkers, Workers
 from elixer_widgets.detection import DataError
@@ -156,8 +156,8 @@ def share(
 ) -> None:
     """Have workers do the work; all that is known of it is in `summary`, also if this ends with an error.
 
-    Each worker has one piece at a time. When it dies, the detections of its piece that have no row yet are tried one by
-    one, so that one that kills its worker is found out; after `workers.tries` deaths it counts as failed.
+    Each worker has one piece at a time. When it dies, what is not finished of its piece is tried one by one, so that
+    one that kills its worker is found out; after `workers.tries` deaths it counts as failed.
 
     Raises
     ------
@@ -205,8 +205,7 @@ class _Sharing:
                     lonely = time.monotonic()
                 elif time.monotonic() - lonely > self.workers.patience:
                     raise DataError(
-                        f"for {self.workers.patience:.0f} s there was no worker; what is done is kept: "
-                        "run the same command with --recover"
+                        f"for {self.workers.patience:.0f} s there was no worker (none started, or all were ended)"
                     )
                 while self.waiting and len(self.working) < present:
                     self.hand_out(self.waiting.popleft())
@@ -237,17 +236,19 @@ class _Sharing:
             self.summary.cpu += report.cpu
             for outcome in report.outcomes:
                 self.enter(outcome)
+            if report.halt:
+                raise DataError(report.halt)
             if report.memory > TIRED * self.workers.memory and not self.workers.scheduler:
                 self.refresh(future)
             return
         if future.status == "cancelled" or self.client.status != "running":
-            raise DataError("the Dask scheduler went away; what is done is kept: run the same command with --recover")
+            raise DataError("the Dask scheduler went away")
         self.summary.restarts += 1
         error = future.exception()
-        have = stored(self.job.output, parts_only=True)
+        have = set(finished(self.job.output, piece, stored(self.job.output, parts_only=True, series=self.job.series)))
         suspects = [each for each in piece if each not in have]
         for each in piece:
-            if each in have:  # its row is on disk, and the row is the last that is written
+            if each in have:
                 self.enter(Outcome(each, "done before its worker died", 0.0))
         self.remark(f"a worker died ({type(error).__name__}); tried again: {', '.join(map(str, suspects))}")
         for each in suspects:

@@ -10,9 +10,12 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elixer_widgets._files import Held, Lost, disk_trouble, in_words
 from elixer_widgets.bulk.output import Output
+from elixer_widgets.bulk.rows import Tables, gather, write_row
 from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
@@ -20,8 +23,7 @@ if TYPE_CHECKING:
     from elixer_widgets.releases import Release
 
 PART_SECONDS = 20.0
-"""Catalogue rows are written at the end of a piece of work, or after so much time: what is not written when a run is
-killed must be done again."""
+"""Catalogue rows are gathered in one file at the end of a piece of work, or after so much time."""
 
 log = logging.getLogger("elixer_widgets")
 
@@ -37,11 +39,14 @@ def measured(release: Release, detectid: int) -> Interpretation:
 class Job:
     """What is done with each detection; it is sent to workers as it is.
 
-    `make` measures and interprets; like `Extra.write` it is a function of a module, or a `functools.partial` of one.
+    `held` is the lock of the folder, `series` orders the rows of this run after those of earlier ones. `make` measures
+    and interprets; like `Extra.write` it is a function of a module, or a `functools.partial` of one.
     """
 
     release: Release
     output: Output
+    held: Held
+    series: int
     make: Callable[[Release, int], Interpretation] = measured
 
 
@@ -58,9 +63,13 @@ class Outcome:
 
 @dataclass
 class Report:
-    """How it went with a piece of work; `memory` and `peak` of the process in MB, `cpu` its processor time in s."""
+    """How it went with a piece of work; `memory` and `peak` of the process in MB, `cpu` its processor time in s.
+
+    `halt`: why nothing more can be written (a full disk); the rest of the piece was then not begun.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
+    halt: str = ""
     cpu: float = 0.0
     memory: float = 0.0
     peak: float = 0.0
@@ -72,49 +81,67 @@ def verdict(interpretation: Interpretation) -> str:
     return f"{interpretation.line_label or interpretation.identity}{z}, P(Lyα) {interpretation.p_lya:.2f}"
 
 
-def one(job: Job, detectid: int) -> Interpretation:
-    """Measure and interpret one detection and write its files."""
-    from elixer_widgets.reports import write_report
+@dataclass(frozen=True)
+class _Finished:
+    """A detection whose files are in place: what is said of it, its rows and the file that holds them."""
 
-    interpretation = job.make(job.release, detectid)
-    for path in job.output.reports(detectid):
-        write_report(interpretation, path)
-    for extra in job.output.extras:
-        extra.write(job.release, interpretation, job.output.folder / f"{job.output.stem(detectid)}{extra.suffix}")
-    return interpretation
+    said: str
+    tables: Tables
+    path: Path
 
 
-def write_rows(output: Output, batch: Sequence[Interpretation]) -> dict[int, str]:
-    """Put the catalogue rows of some detections on disk, in a file of their own.
+def one(job: Job, detectid: int) -> _Finished:
+    """Measure and interpret one detection and write its files.
 
-    Returns
-    -------
-    dict
-        detectid -> reason, of those whose rows cannot be written.
-
-    Raises
-    ------
-    DataError
-        If the run that this belongs to has ended.
+    First all of them to a folder of temporary files, then the catalogue rows, then the files get their names: a report
+    that has its name has its rows on disk.
     """
-    from elixer_widgets.reports import write_catalog
+    from elixer_widgets.reports import write_report
+    from elixer_widgets.reports.catalog import catalog_tables
 
-    failed: dict[int, str] = {}
-    groups = [list(batch)] if batch else []
-    while groups:
-        group = groups.pop(0)
-        # Names in order of time, so that of a detection measured twice the later rows come last
-        path = output.parts / f"part_{time.time_ns():020d}_{os.uname().nodename}_{os.getpid()}.h5"
-        try:
-            write_catalog(group, path)
-        except Exception as error:
-            if len(group) > 1:  # find the one at fault
-                groups = [[each] for each in group] + groups
-                continue
-            detectid = group[0].measurements.detection.detectid
-            log.exception("%d: no catalogue rows", detectid)
-            failed[detectid] = f"no catalogue rows: {type(error).__name__}: {error}"
-    return failed
+    output = job.output
+    interpretation = job.make(job.release, detectid)
+    tables = _tables(catalog_tables, interpretation)
+    place = job.held.workplace()
+    for path in output.reports(detectid):
+        write_report(interpretation, place / path.name)
+    for extra in output.extras:
+        extra.write(job.release, interpretation, place / f"{output.stem(detectid)}{extra.suffix}")
+    row = write_row(output.parts, job.series, tables, job.held.workplace())
+    for path in output.files(detectid):
+        (place / path.name).replace(path)
+    return _Finished(verdict(interpretation), tables, row)
+
+
+def _tables(make: Callable[..., Tables], interpretation: Interpretation) -> Tables:
+    """The catalogue rows of one detection; what goes wrong is said to have gone wrong there."""
+    try:
+        return make([interpretation])
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        log.exception("%d: no catalogue rows", interpretation.measurements.detection.detectid)
+        raise DataError(f"no catalogue rows: {type(error).__name__}: {error}") from error
+
+
+def _halts(error: Exception, output: Output) -> str:
+    """Why a run cannot go on after an error: nothing more can be written; empty if it can."""
+    if isinstance(error, Lost):
+        return str(error)
+    trouble = disk_trouble(error)
+    if trouble:
+        return f"{output.folder}: cannot be written ({trouble})"
+    if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
+        return ""
+    place = Path(os.fsdecode(error.filename))
+    return f"{place}: cannot be written ({in_words(error)})" if output.folder in place.parents else ""
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Why a detection failed, in words, and the trace of a surprise."""
+    if isinstance(error, DataError):
+        return str(error), ""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: cannot be read or written ({in_words(error)})", traceback.format_exc()
+    return f"{type(error).__name__}: {error}", traceback.format_exc()
 
 
 def _memory() -> tuple[float, float]:
@@ -145,34 +172,39 @@ def go_through(
         All rows are on disk when it is returned, also when the user interrupts.
     """
     report = Report()
-    batch: list[Interpretation] = []
-    written, cpu = time.perf_counter(), time.process_time()
+    held: list[_Finished] = []
+    begun_part, cpu = time.perf_counter(), time.process_time()
 
     def put() -> None:
-        bad = write_rows(job.output, batch)
-        batch.clear()
-        for place, outcome in enumerate(report.outcomes):
-            if outcome.detectid in bad:
-                report.outcomes[place] = Outcome(outcome.detectid, "", outcome.seconds, bad[outcome.detectid])
+        """Gather the rows of what is done; if that cannot be, they stay in files of their own."""
+        if not held:
+            return
+        try:
+            paths, rows = [each.path for each in held], [each.tables for each in held]
+            gather(job.output.parts, job.series, paths, job.held.workplace(), rows)
+        except (DataError, OSError):
+            log.debug("rows stay in single files", exc_info=True)
+        held.clear()
 
     try:
         for detectid in detectids:
             begun = time.perf_counter()
             reason = trace = said = ""
             try:
-                batch.append(one(job, detectid))
-                said = verdict(batch[-1])
-            except DataError as error:
-                reason = str(error)
+                held.append(one(job, detectid))
+                said = held[-1].said
             except Exception as error:
-                reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+                report.halt = _halts(error, job.output)
+                if report.halt:
+                    break
+                reason, trace = _reason(error)
                 log.debug("%d", detectid, exc_info=True)  # the one who started the run logs it as an error
             outcome = Outcome(detectid, said, time.perf_counter() - begun, reason, trace)
             report.outcomes.append(outcome)
             each_done(outcome)
-            if time.perf_counter() - written > PART_SECONDS:
+            if time.perf_counter() - begun_part > PART_SECONDS:
                 put()
-                written = time.perf_counter()
+                begun_part = time.perf_counter()
     finally:
         put()
     gc.collect()  # cutouts and figures refer to one another, and would stay until much has gathered

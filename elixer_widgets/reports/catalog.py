@@ -156,18 +156,38 @@ def indexed_columns(table: str) -> tuple[str, ...]:
     return ("detectid", "ra", "dec") if table == "Detections" else ("detectid",)
 
 
+def is_catalog(path: Path) -> bool:
+    """Whether a file is an ELiXer catalogue, ours or another's."""
+    try:
+        with h5py.File(path, "r") as file:
+            return "Detections" in file and "Version" in file and "detectid" in (file["Detections"].dtype.names or ())
+    except (OSError, KeyError, AttributeError):
+        return False
+
+
 @contextmanager
-def new_file(target: Path) -> Iterator[h5py.File]:
+def new_file(target: Path, within: Path | None = None) -> Iterator[h5py.File]:
     """An HDF5 file to write to that takes the place of `target`, whole, when the block ends well.
+
+    Parameters
+    ----------
+    target : Path
+    within : Path, optional
+        The folder of the temporary file, on the same disk.
 
     Raises
     ------
     DataError
-        If it cannot be written, for want of space for example; what was at `target` is unchanged.
+        If a file of another kind has that name, or it cannot be written, for want of space for example; what was at
+        `target` is unchanged.
     """
+    if target.is_file() and target.stat().st_size and not is_catalog(target):
+        raise DataError(
+            f"{target}: is there already and is not an ELiXer catalogue; move it away or choose another name"
+        )
     try:
         # Rows go to the file as they come: a cache of chunks would only copy them once more.
-        with replacing(target) as temporary, h5py.File(temporary, "w", rdcc_nbytes=0) as file:
+        with replacing(target, within) as temporary, h5py.File(temporary, "w", rdcc_nbytes=0) as file:
             yield file
     except (OSError, RuntimeError) as error:
         # closing a file that could not be written is a fault of its own for h5py, which hides the first
@@ -178,33 +198,14 @@ def new_file(target: Path) -> Iterator[h5py.File]:
         raise DataError(f"{target}: cannot be written ({reason}); what was there before is unchanged") from error
 
 
-def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
-    """Write the ELiXer catalogue of some detections.
-
-    Parameters
-    ----------
-    interpretations : iterable of Interpretation
-        In the order in which the rows shall stand; none gives a catalogue with empty tables.
-    path : str or path
-        An existing file is replaced. The new one appears complete or not at all.
-
-    Returns
-    -------
-    Path
-        The file written.
+def catalog_tables(interpretations: Iterable[Interpretation], name: str = "a catalogue") -> dict[str, np.ndarray]:
+    """The rows of the ELiXer catalogue of some detections, table by table; those of our own group as `<group>/<table>`.
 
     Raises
     ------
     DataError
-        If the folder does not exist, or two detections share a detectid.
-
-    Notes
-    -----
-    Tables, columns, units and fills are those of the ELiXer catalogue 0.8.1 (fluxes in erg/s/cm² and erg/s/cm²/Å,
-    `CalibratedSpectra` in 1e-17 erg/s/cm² per 2 Å sample). Columns that nothing here measures keep their fill. The
-    group `ElixerWidgets` holds what that format has no place for.
+        If two detections share a detectid; the message begins with `name`.
     """
-    target = Path(path)
     made = datetime.now()
     summary: list[rows.Row] = []
     spectra: list[np.ndarray] = []
@@ -214,21 +215,29 @@ def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLik
     for each in interpretations:
         detectid = int(each.measurements.detection.detectid)
         if detectid in seen:
-            raise DataError(f"{target}: detectid {detectid} occurs twice; give each detection once")
+            raise DataError(f"{name}: detectid {detectid} occurs twice; give each detection once")
         seen.add(detectid)
         summary.append(rows.detection_row(each, made))
         spectra.append(rows.filled("CalibratedSpectra", [rows.spectrum_row(each)]))
-        for name, make in _DETAIL.items():
-            detail[name] += make(each)
-        for name, make_own in _OWN.items():
-            own[name].append(make_own(each))
-    tables = {
+        for table, make in _DETAIL.items():
+            detail[table] += make(each)
+        for table, make_own in _OWN.items():
+            own[table].append(make_own(each))
+    return {
         "Version": version_rows(),
         "Detections": rows.filled("Detections", summary),
         "CalibratedSpectra": np.concatenate([rows.filled("CalibratedSpectra", []), *spectra]),
-        **{name: rows.filled(name, found) for name, found in detail.items()},
+        **{table: rows.filled(table, found) for table, found in detail.items()},
+        **{
+            f"{OWN_GROUP}/{table}": np.concatenate([np.zeros(0, layout.dtype), *own[table]])
+            for table, (layout, _) in OWN_TABLES.items()
+        },
     }
-    with new_file(target) as file:
+
+
+def write_tables(tables: Mapping[str, np.ndarray], path: Path, within: Path | None = None) -> Path:
+    """Write what `catalog_tables` made; the file appears complete or not at all (`within`: as in `new_file`)."""
+    with new_file(path, within) as file:
         prepare_file(file, TITLE)
         for name, (title, chunk) in TABLES.items():
             layout = catalog_layout(name)
@@ -236,6 +245,36 @@ def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLik
             index_table(file, name, {column: tables[name][column] for column in indexed_columns(name)})
         group = require_group(file, OWN_GROUP, "Identities, evidence and human choices (ELiXer Widgets)")
         for name, (layout, title) in OWN_TABLES.items():
-            data = np.concatenate([np.zeros(0, layout.dtype), *own[name]])
+            data = tables[f"{OWN_GROUP}/{name}"]
             create_table(group, name, layout.dtype, data, title, booleans=layout.booleans)
-    return target
+    return path
+
+
+def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLike[str]) -> Path:
+    """Write the ELiXer catalogue of some detections.
+
+    Parameters
+    ----------
+    interpretations : iterable of Interpretation
+        In the order in which the rows shall stand; none gives a catalogue with empty tables.
+    path : str or path
+        A catalogue of that name is replaced. The new one appears complete or not at all.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist, a file of another kind has that name, or two detections share a detectid.
+
+    Notes
+    -----
+    Tables, columns, units and fills are those of the ELiXer catalogue 0.8.1 (fluxes in erg/s/cm² and erg/s/cm²/Å,
+    `CalibratedSpectra` in 1e-17 erg/s/cm² per 2 Å sample). Columns that nothing here measures keep their fill. The
+    group `ElixerWidgets` holds what that format has no place for.
+    """
+    target = Path(path)
+    return write_tables(catalog_tables(interpretations, str(target)), target)

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from elixer_widgets._files import made_folder, named_path
 from elixer_widgets.detection import DataError
 
 KINDS: Mapping[str, str] = {"report": "", "nei": "_nei", "mini": "_mini"}
@@ -129,7 +130,7 @@ def store_report(folder: str | PathLike[str], detectid: int, image: bytes, kind:
     reason = _fault(image)
     if reason:
         raise DataError(f"{path}: the picture of {detectid} {reason}; make it again")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     _store(path, [(int(detectid), image)])
     return path
 
@@ -185,7 +186,7 @@ def store_reports(
     newer one takes its place, and what is interrupted leaves whole pictures only. A report that is there as PDF or JPEG
     alone is listed as skipped: the database holds PNG files.
     """
-    place = Path(folder)
+    place = named_path(folder)
     if not place.is_dir():
         raise DataError(f"{place}: there is no such folder of reports; check the name")
     target = place / FOLDER if into is None else Path(into)
@@ -199,7 +200,7 @@ def store_reports(
     stored = unchanged = 0
     skipped = _without_picture(place) if "report" in wanted else {}
     if found:
-        target.mkdir(parents=True, exist_ok=True)
+        made_folder(target)
     for database, files in found.items():
         for start in range(0, len(files), PICTURES_AT_ONCE):
             pictures = []

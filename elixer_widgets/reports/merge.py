@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from elixer_widgets._files import holding, lock_beside, named_path
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
 from elixer_widgets.releases.pytables import create_table, prepare_file, require_group
@@ -187,14 +188,16 @@ def _keys(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, list[int]]:
     return np.concatenate(ids), np.concatenate(stamps), sizes
 
 
-def _winners(paths: list[Path], crew: list[Helper]) -> list[_Choice]:
+def _winners(paths: list[Path], crew: list[Helper], in_sequence: bool = False) -> list[_Choice]:
     """For each file which rows of `Detections` to keep: one a detectid, the latest elixer_datetime.
 
-    Of equal times the row that comes last wins.
+    Of equal times, and with `in_sequence` of all, the row that comes last wins.
     """
     tasks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     ids, stamps, sizes = zip(*in_order(_keys, tasks, crew), strict=True)
     everyone, when = np.concatenate(ids), np.concatenate(stamps)
+    if in_sequence:
+        when[:] = when[0] if when.size else when
     order = np.lexsort((np.arange(everyone.size), when, everyone))
     found = everyone[order]
     last = np.ones(found.size, bool)
@@ -248,6 +251,7 @@ def merge_catalogs(
     path: str | PathLike[str],
     unique: bool = False,
     helpers: int | None = None,
+    in_sequence: bool = False,
 ) -> Path:
     """Merge catalogues into one.
 
@@ -263,6 +267,8 @@ def merge_catalogs(
     helpers : int, optional
         How many processes more open small catalogues; as many as there are idle cores, up to three, if there are
         thousands of them. The result is the same.
+    in_sequence : bool
+        With `unique`, keep the row that comes last, whatever the clocks said when it was made.
 
     Returns
     -------
@@ -272,16 +278,16 @@ def merge_catalogs(
     Raises
     ------
     DataError
-        If there is no input, an input cannot be read or has an unknown version, the output is one of the inputs, or
-        it cannot be written.
+        If there is no input, an input cannot be read or has an unknown version, the output is one of the inputs or a
+        file of another kind, it cannot be written, or somebody else is writing it.
 
     Notes
     -----
     Rows are read once, in pieces (with `unique`, the rows of `Detections` twice). Held are one piece a table (8 MB) and
     the keys: 8 bytes a row, of the largest table some 40 while its index is made, with `unique` 60 a detection.
     """
-    inputs = [Path(each) for each in paths]
-    target = Path(path)
+    inputs = [named_path(each) for each in paths]
+    target = named_path(path)
     if not inputs:
         raise DataError(f"{target}: no catalogue to merge was given; name at least one")
     for each in inputs:
@@ -291,17 +297,20 @@ def merge_catalogs(
             raise DataError(f"{target}: is one of the catalogues to be merged; write to another file")
     if helpers is None:
         helpers = max(0, min(MOST_HELPERS, spare_cores())) if len(inputs) >= HELP_FROM else 0
-    with begun(helpers) as crew:
-        choices = _winners(inputs, crew) if unique else None
+    if not target.parent.is_dir():
+        raise DataError(f"{target}: the folder {target.parent} does not exist; make it first")
+    with holding(lock_beside(target), target) as held, begun(helpers) as crew:
+        choices = _winners(inputs, crew, in_sequence) if unique else None
         jobs = [(each, None if choices is None else choices[number]) for number, each in enumerate(inputs)]
-        _write(target, [(each, choice) for each, choice in jobs if choice is None or choice.rows.size], crew)
+        wanted = [(each, choice) for each, choice in jobs if choice is None or choice.rows.size]
+        _write(target, wanted, crew, held.workplace())
     return target
 
 
-def _write(target: Path, jobs: list[tuple[Path, _Choice | None]], crew: list[Helper]) -> None:
+def _write(target: Path, jobs: list[tuple[Path, _Choice | None]], crew: list[Helper], within: Path) -> None:
     """Write what is to be taken of the inputs into one new file."""
     plan = _plan()
-    with new_file(target) as file:
+    with new_file(target, within) as file:
         prepare_file(file, TITLE)
         title, chunk = TABLES["Version"]
         layout = catalog_layout("Version")

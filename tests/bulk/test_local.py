@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
+import signal
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import h5py
@@ -11,8 +15,10 @@ import numpy as np
 import pytest
 
 from elixer_widgets import analysis, reports
+from elixer_widgets._files import held_already, replacing
 from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.bulk import Output, finished, run
+from elixer_widgets.bulk.output import LOCK, only_run, stored
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases import Release, ReleaseIndex, open_release
 from tests.factories import make_bare_detection, make_interpretation
@@ -158,13 +164,170 @@ def test_what_a_killed_worker_left_half_written_is_swept_away(
     real = analysis.interpret
 
     def leaving(measurements: Measurements) -> Interpretation:
-        (output.folder / f".{measurements.detection.detectid}.pdf_abc.pdf").write_bytes(b"%PDF half")
+        with replacing(output.parts / "row_x.npz", held_already(output.parts / LOCK).workplace()) as temporary:
+            os.link(temporary, temporary.with_suffix(".half"))  # what a kill would leave
+            temporary.replace(temporary.with_suffix(".rest"))
+            temporary.touch()
+        (output.parts / "row_x.npz").unlink()
         return real(measurements)
 
     monkeypatch.setattr(analysis, "interpret", leaving)
     assert run(fake, fake.ids[:2], output).code == 0
     assert sorted(path.name for path in output.folder.glob("*.pdf")) == [f"{each}.pdf" for each in fake.ids[:2]]
-    assert list(output.folder.glob(".*")) == []
+    assert list(output.folder.glob(".*")) == [] and not output.parts.exists()
+
+
+@pytest.mark.parametrize("recover", [False, True])
+def test_a_run_deletes_nothing_that_it_did_not_make(fake: FakeRelease, tmp_path: Path, recover: bool) -> None:
+    """In a home directory there are many files that begin with a dot; and any name may be somebody's."""
+    folder = tmp_path / "run"
+    theirs = [
+        ".bash_history", ".config_mine/settings", ".3000000001.pdf_abc.pdf", "catalog_parts/mine.h5",
+        "catalog_parts/part_mine.h5", "catalog_parts/.elixer-lock-0123456789abcdef", "catalog_parts/notes/a_b.txt",
+        f".elixer-{'0' * 32}.pdf", f".elixer-{'0' * 32}/a", f"catalog_parts/.elixer-{'0' * 32}/a", ".elixer.lock_old",
+        "3000000009.pdf", "other_cat.h5", "run.new", "elixer_list.dets",
+    ]  # fmt: skip
+    for name in theirs:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"mine: {name}")
+    output = Output(folder)
+    run(fake, fake.ids[:2], output)
+    run(fake, fake.ids[:3], output, recover=recover)
+    assert {name: (folder / name).read_text() for name in theirs} == {name: f"mine: {name}" for name in theirs}
+    made = {"run_cat.h5", "elixer.log", *(f"{each}.pdf" for each in fake.ids[:3])}
+    assert {path.name for path in folder.iterdir()} == made | {name.split("/")[0] for name in theirs}
+
+
+def test_what_a_killed_run_left_goes_by_its_own_list(fake: FakeRelease, tmp_path: Path) -> None:
+    """Its lock names its temporaries; others that look like them stay."""
+    output = Output(tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+        with only_run(output) as held:
+            (held.workplace() / "half.pdf").write_bytes(b"%PDF half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    left = next(output.parts.glob(".elixer-*"))
+    assert (output.parts / LOCK).is_file() and list(left.rglob("half.pdf"))
+    other = output.parts / f".elixer-{'f' * 32}"
+    other.mkdir()
+    run(fake, fake.ids[:1], output, recover=True)
+    assert not left.exists() and other.is_dir()
+    assert [path.name for path in output.parts.iterdir()] == [other.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("3000000001.pdf", b"%PDF-1.4 somebody's", r"3000000001\.pdf: is there already and is not a report"),
+        ("3000000002.pdf", None, r"3000000002\.pdf: is there already and is not a report"),
+        ("run_cat.h5", None, r"run_cat\.h5: is a folder"),
+        ("elixer.log", None, r"elixer\.log: is a folder"),
+        ("elixer_failed.dets", b"my list\n1\n", r"elixer_failed\.dets: is there already and was not written by a run"),
+        ("catalog_parts", b"a file", r"catalog_parts: there is a file in its place"),
+        ("catalog_parts/elixer.lock", b"a file", r"elixer\.lock: is not a lock of ELiXer Widgets"),
+    ],
+)
+def test_a_file_of_somebody_else_is_refused_before_the_work(
+    fake: FakeRelease, tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "run" / name
+    path.parent.mkdir(parents=True)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        run(fake, fake.ids[:3], Output(tmp_path / "run"))
+    assert path.is_dir() if content is None else path.read_bytes() == content
+    assert not list((tmp_path / "run").glob("3000000003*"))
+
+
+def test_the_row_is_on_disk_before_the_report_has_its_name(
+    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at any moment, a detection with a report is one that is never done again."""
+    output = Output(tmp_path / "run", ("png",))
+    rows: dict[str, set[int]] = {}
+    real = Path.replace
+
+    def noting(path: Path, target: Path) -> Path:
+        if Path(target).parent == output.folder and Path(target).suffix in (".pdf", ".png"):
+            rows[Path(target).name] = stored(output)
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", noting)
+    run(fake, fake.ids[:3], output)
+    assert rows == {
+        f"{each}.{kind}": set(fake.ids[: place + 1])
+        for place, each in enumerate(fake.ids[:3])
+        for kind in ("pdf", "png")
+    }
+
+
+def test_a_run_that_is_always_killed_early_advances(fake: FakeRelease, tmp_path: Path) -> None:
+    """By detection, not by piece: a kill in the third keeps two."""
+    output = Output(tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+
+        def make(release: FakeRelease, detectid: int) -> Interpretation:
+            if detectid == fake.ids[2]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return analysis.interpret(analysis.measure(release.detection(detectid)))
+
+        run(fake, fake.ids[:3], output, make=make)  # type: ignore[arg-type]
+    os.waitpid(child, 0)
+    assert finished(output, list(fake.ids)) == list(fake.ids[:2])
+    summary = run(fake, fake.ids[:3], output, recover=True)
+    assert summary.skipped == list(fake.ids[:2]) and summary.done == [fake.ids[2]]
+    assert sorted(_rows(output)) == list(fake.ids[:3]) and not output.parts.exists()
+
+
+def test_rows_of_the_later_run_count_whatever_the_clock_says(
+    fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was put back between two runs."""
+    from elixer_widgets.reports import catalog
+
+    output = Output(tmp_path / "run")
+    clock = type("Clock", (), {"now": staticmethod(lambda: datetime(2035, 1, 1))})
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "datetime", clock)
+        run(fake, fake.ids[:1], output)
+    real = analysis.interpret
+    monkeypatch.setattr(analysis, "interpret", lambda given: replace(real(given), p_lya=0.125))
+    run(fake, fake.ids[:1], output)
+    with h5py.File(output.catalog) as file:
+        assert file["ElixerWidgets/Identity"]["p_lya"].tolist() == [0.125]
+
+
+def test_a_disk_that_is_full_ends_the_run_in_words(fake: FakeRelease, tmp_path: Path) -> None:
+    """The system refuses to write beyond a limit: after two small reports one is too large, and so is the catalogue."""
+    output = Output(tmp_path / "run")
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def make(release: FakeRelease, detectid: int) -> Interpretation:
+            if detectid == fake.ids[2]:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+            return analysis.interpret(analysis.measure(release.detection(detectid)))
+
+        try:
+            run(fake, fake.ids, output, make=make)  # type: ignore[arg-type]
+        except DataError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    said = os.fdopen(read).read()
+    assert "run: cannot be written (File too large); 2 done, which are kept" in said and "--recover" in said
+    assert finished(output, list(fake.ids)) == list(fake.ids[:2])
+    summary = run(fake, fake.ids[:3], output, recover=True)
+    assert summary.skipped == list(fake.ids[:2]) and sorted(_rows(output)) == list(fake.ids[:3])
+    assert not output.parts.exists()
 
 
 def test_a_row_that_cannot_be_written_fails_alone(
