@@ -7,9 +7,9 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import named_path
 from elixer_widgets._version import __version__
 from elixer_widgets.cli_cluster import add_cluster_options
 from elixer_widgets.cli_guide import elixer, selixer
@@ -24,7 +24,8 @@ from elixer_widgets.cli_run import (
     store_pictures,
     use_imaging_options,
 )
-from elixer_widgets.cli_values import count, read_detections, say, warn, with_signs
+from elixer_widgets.cli_streams import speaking
+from elixer_widgets.cli_values import count, port, read_detections, say, warn, whole, with_signs
 
 __all__ = ["elixer", "main", "selixer"]
 
@@ -35,8 +36,8 @@ def _explore_command(options: argparse.Namespace) -> int:
 
     use_imaging_options(options)
     _use_campaign(options)
-    path = Path(options.path).expanduser() if options.path else kept_release(announce=warn)
-    at = str(Path(options.socket).expanduser().absolute()) if options.socket else ""
+    path = named_path(options.path, "PATH") if options.path else kept_release(announce=warn)
+    at = str(named_path(options.socket, "--socket").absolute()) if options.socket else ""
     serve(path, port=options.port, open_browser=not options.no_browser, detectid=options.detectid, at=at)
     return DONE
 
@@ -50,7 +51,7 @@ def _use_campaign(options: argparse.Namespace) -> None:
         if options.dets or options.inspector:
             raise DataError("--dets and --inspector belong to a campaign: add --campaign FOLDER")
         return
-    folder = Path(options.campaign).expanduser().absolute()
+    folder = named_path(options.campaign, "--campaign").absolute()
     inspector = options.inspector or getpass.getuser()
     Campaign(folder, read_detections(options.dets) if options.dets else None, inspector).close()
     os.environ[CAMPAIGN_VARIABLE], os.environ[INSPECTOR_VARIABLE] = str(folder), inspector
@@ -59,14 +60,14 @@ def _use_campaign(options: argparse.Namespace) -> None:
 def _simulate_command(options: argparse.Namespace) -> int:
     from elixer_widgets.simulation import simulate_release
 
-    path = Path(options.path).expanduser()
+    path = named_path(options.path, "PATH")
     simulate_release(path, n=options.n, seed=options.seed)
     say(f"simulated release of {options.n} detections in {path}")
     return DONE
 
 
 def _database_command(options: argparse.Namespace) -> int:
-    return store_pictures(Path(options.folder).expanduser(), options.into)
+    return store_pictures(named_path(options.folder, "DIR"), options.into)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,10 +81,10 @@ def _parser() -> argparse.ArgumentParser:
 
     explore = commands.add_parser("explore", help="open the page in the browser", allow_abbrev=False)
     explore.add_argument("path", nargs="?", metavar="PATH", help="a release (default: a simulated one)")
-    explore.add_argument("--port", type=int, default=8866, help="port on this computer, 0 for any (8866)")
+    explore.add_argument("--port", type=port, default=8866, help="port on this computer, 0 for any (8866)")
     explore.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     explore.add_argument("--socket", metavar="PATH", help="listen at a Unix socket that only you can reach")
-    explore.add_argument("--detectid", type=int, help="the detection to show first")
+    explore.add_argument("--detectid", type=count, help="the detection to show first")
     explore.add_argument("--campaign", metavar="FOLDER", help="vet a classification campaign: its queue is shown")
     explore.add_argument("--inspector", metavar="NAME", help="who answers it (default: who is logged in)")
     explore.add_argument("--dets", metavar="FILE|LIST", help="the detections of a new campaign")
@@ -114,15 +115,16 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="make a release with known truth", allow_abbrev=False)
     simulate.add_argument("path", metavar="PATH", help="a folder that does not exist yet")
     simulate.add_argument("-n", "--n", type=count, default=64, help="number of detections (64)")
-    simulate.add_argument("--seed", type=int, default=1, help="another seed is another sky (1)")
+    simulate.add_argument("--seed", type=whole, default=1, help="another seed is another sky (1)")
     simulate.set_defaults(act=_simulate_command)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `elixer-widgets`; returns the exit code."""
-    parser = _parser()
-    return carry_out(parser, parser.parse_args(with_signs(sys.argv[1:] if arguments is None else arguments)))
+    with speaking():
+        parser = _parser()
+        return carry_out(parser, parser.parse_args(with_signs(sys.argv[1:] if arguments is None else arguments)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elixer_widgets._errors import DataError
-from elixer_widgets.cli_values import say, warn, whole
+from elixer_widgets._files import made_folder, named_path
+from elixer_widgets.cli_values import positive, say, warn, whole
 
 if TYPE_CHECKING:
     from elixer_widgets.analysis import Interpretation
@@ -27,7 +28,7 @@ SHORT = 40  # up to so many detections, each has a line where the output is no t
 
 def _time(text: str) -> str:
     if not re.fullmatch(r"(\d+-)?\d{1,3}:[0-5]\d:[0-5]\d", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write hh:mm:ss, for example 02:30:00")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write hh:mm:ss, for example 02:30:00")
     return text
 
 
@@ -42,14 +43,16 @@ def add_cluster_options(parser: argparse.ArgumentParser, submit: bool = False) -
     """
     parser.set_defaults(submit=submit, arguments=[])
     work = parser.add_argument_group("workers")
-    work.add_argument("--workers", type=whole, default=0, metavar="N", help="processes here; 0: by cores and list (0)")
+    work.add_argument(
+        "--workers", type=whole, default=0, metavar="N", help="number of worker processes; 0: by cores and list (0)"
+    )
     work.add_argument("--scheduler", metavar="ADDRESS", help="have the workers of a running Dask scheduler do it")
-    work.add_argument("--memory", type=float, default=1.0, metavar="GB", help="what one worker may hold (1.0)")
+    work.add_argument("--memory", type=positive, default=1.0, metavar="GB", help="what one worker may hold (1.0)")
     work.add_argument("--no_recover", action="store_true", help="do everything again, also what is finished")
     slurm = parser.add_argument_group("SLURM (selixer)")
     slurm.add_argument("--tasks", type=whole, default=0, metavar="N", help="number of workers, 0 for automatic (0)")
     slurm.add_argument("--time", type=_time, metavar="HH:MM:SS", help="longest run time (default: by the list)")
-    slurm.add_argument("--timex", type=float, default=1.0, metavar="X", help="multiply the estimated time (1.0)")
+    slurm.add_argument("--timex", type=positive, default=1.0, metavar="X", help="multiply the estimated time (1.0)")
     slurm.add_argument("--queue", metavar="NAME", help="queue (default: by the centre)")
     slurm.add_argument("--email", metavar="ADDRESS", help="told at start and end")
     slurm.add_argument("--nodes", type=whole, default=0, metavar="N", help="nodes, at most")
@@ -215,7 +218,7 @@ def _plan(options: argparse.Namespace, count: int) -> tuple[Site, Queue, Plan]:
     """The centre, the queue and how the list is shared out."""
     from elixer_widgets.bulk.sites import own_files, plan, read_sites, this_site
 
-    own = [*own_files(), *([Path(options.sites).expanduser()] if options.sites else [])]
+    own = [*own_files(), *([named_path(options.sites, "--sites")] if options.sites else [])]
     site = this_site(read_sites(own))
     queue = site.chosen(options.queue)
     if options.ntasks_per_node:
@@ -238,7 +241,7 @@ def submit_array(options: argparse.Namespace, detectids: Sequence[int], output: 
     from elixer_widgets.bulk.output import DONE
 
     folder = output.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     queued = slurm.still_queued(folder)
     if queued:
         numbers = " ".join(queued)
@@ -301,7 +304,7 @@ def finish_command(options: argparse.Namespace) -> int:
     """
     if not options.name:
         raise DataError("no run was named: add --name DIR")
-    return _finish(Path(options.name).expanduser().absolute())
+    return _finish(named_path(options.name, "--name").absolute())
 
 
 def _finish(folder: Path) -> int:

@@ -11,6 +11,7 @@ from elixer_widgets._version import __version__
 from elixer_widgets.cli_cluster import add_cluster_options
 from elixer_widgets.cli_options import add_known_options, refused, without_effect
 from elixer_widgets.cli_run import MERGED_NAME, RECOVERY_LIST, add_run_options, carry_out, merge_command, run_command
+from elixer_widgets.cli_streams import speaking
 from elixer_widgets.cli_values import warn, with_signs
 
 THRESHOLDS = "0.5,0.4,0.3"  # on P(Lyα), of the catalogue's three redshifts; fixed, as is their meaning for its readers
@@ -124,14 +125,15 @@ def _remarks(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _guide(name: str, arguments: Sequence[str] | None) -> int:
-    parser = _guide_parser(name)
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(with_signs(given))
-    options.arguments = given  # as they were typed: the jobs of a cluster repeat them
-    for remark in _remarks(options):
-        warn(f"{name}: {remark}")
-    options.act = _guide_command
-    return carry_out(parser, options)
+    with speaking():
+        parser = _guide_parser(name)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        options = parser.parse_args(with_signs(given))
+        options.arguments = given  # as they were typed: the jobs of a cluster repeat them
+        for remark in _remarks(options):
+            warn(f"{name}: {remark}")
+        options.act = _guide_command
+        return carry_out(parser, options)
 
 
 def elixer(arguments: Sequence[str] | None = None) -> int:

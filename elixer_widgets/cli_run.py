@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import check_writable, made_folder, named_file, named_path, shown, write_text
 from elixer_widgets.cli_selection import add_selection_options, selected
-from elixer_widgets.cli_values import RELEASE_VARIABLE, radius_or_off, release_path, say, warn
+from elixer_widgets.cli_streams import ending_tidily, fault_in_words
+from elixer_widgets.cli_values import RELEASE_VARIABLE, a_redshift, radius_or_off, release_path, say, warn
 
 if TYPE_CHECKING:
     from elixer_widgets.analysis import Interpretation
@@ -53,10 +55,10 @@ def use_imaging_options(options: argparse.Namespace) -> None:
     from elixer_widgets.imaging.web import WEB_VARIABLE
 
     if options.surveys:
-        path = Path(options.surveys).expanduser().absolute()
-        if not path.is_file():
-            raise DataError(f"--surveys {options.surveys}: there is no such file")
-        os.environ[FILE_VARIABLE] = str(path)
+        path = named_file(options.surveys)
+        if path is None:
+            raise DataError(f"--surveys {shown(options.surveys)}: there is no such file")
+        os.environ[FILE_VARIABLE] = str(path.absolute())
     if options.web is not None:
         os.environ[WEB_VARIABLE] = "1" if options.web else "0"
 
@@ -90,7 +92,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--recover", action="store_true", help="go on with an interrupted run: skip what is finished")
     output.add_argument("--log", choices=LOG_LEVELS, type=str.lower, metavar="LEVEL", help="what goes into elixer.log")
     how = parser.add_argument_group("analysis")
-    how.add_argument("--known_z", type=float, metavar="Z", help="take this redshift, as a person's answer")
+    how.add_argument("--known_z", type=a_redshift, metavar="Z", help="take this redshift, as a person's answer")
     how.add_argument("--nophoto", action="store_true", help="leave images and catalogues of objects out")
     add_imaging_options(parser)
 
@@ -175,9 +177,11 @@ def output_of(options: argparse.Namespace) -> Output:
         extras.append(Extra("_mini.png", _mini))
     stored = options.database is not None  # the database holds PNG files
     images = () if only else tuple(kind for kind in IMAGES if getattr(options, kind) or (kind == "png" and stored))
-    folder = Path(options.name).expanduser().absolute()
+    folder = Path(os.path.abspath(named_path(options.name, "--name")))  # also `.` and `..` then have a name
+    if not folder.name:
+        raise DataError(f"--name {options.name}: give a folder with a name of its own")
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"--name {options.name}: is a file; give a folder")
+        raise DataError(f"--name {shown(options.name)}: is a file; give a folder")
     return Output(folder, images, tuple(extras), pdf=not only)
 
 
@@ -198,6 +202,8 @@ def run_command(options: argparse.Namespace) -> int:
     use_imaging_options(options)
     if options.log:
         logging.getLogger("elixer_widgets").setLevel(options.log.upper())
+    if not options.dispatch:
+        check_writable(output.folder)
     release = open_release(release_path(options.release))
     detectids = selected(options, release)
     if getattr(options, "prep_recover", False):
@@ -221,7 +227,7 @@ def store_pictures(folder: Path, into: str | None) -> int:
     """
     from elixer_widgets.reports.database import FOLDER, store_reports
 
-    target = Path(into).expanduser() if into else folder / FOLDER
+    target = named_path(into, "--into") if into else folder / FOLDER
     found = store_reports(folder, target)
     say(f"image database {target}: {found.stored} stored, {found.unchanged} there already")
     for path, reason in list(found.skipped.items())[:SHOWN]:
@@ -237,9 +243,10 @@ def _prepare_recovery(output: Output, detectids: list[int]) -> int:
     from elixer_widgets.bulk.slurm import outputs
 
     missing = unfinished(outputs(output), detectids)
-    output.folder.mkdir(parents=True, exist_ok=True)
-    path = output.folder / RECOVERY_LIST
-    path.write_text("".join(f"{each}\n" for each in missing))
+    path = made_folder(output.folder) / RECOVERY_LIST
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace").strip("0123456789\n"):
+        raise DataError(f"{path}: is there already and was not written by --prep_recover; move it away")
+    write_text(path, "".join(f"{each}\n" for each in missing))
     say(f"{len(missing)} of {len(detectids)} detections are not finished; their numbers are in {path}")
     return DONE
 
@@ -269,10 +276,10 @@ def merge_command(options: argparse.Namespace) -> int:
         from elixer_widgets.bulk.collect import take_over
 
         take_over(Path.cwd(), Path.cwd().name)  # rows of shares whose job was killed
-    inputs = [Path(each).expanduser() for each in options.inputs] or catalogs_below(Path.cwd(), dispatched)
+    inputs = [named_path(each) for each in options.inputs] or catalogs_below(Path.cwd(), dispatched)
     if not inputs:
         raise DataError(f"{Path.cwd()}: holds no catalogue (*_cat.h5, dispatch_*/*/*_cat.h5); name the files")
-    target = Path(options.output).expanduser()
+    target = named_path(options.output, "--output")
     if target.exists() and not options.force:
         raise DataError(f"{target}: exists already; give another --output, or --force to replace it")
     merge_catalogs(inputs, target, unique=options.unique)
@@ -283,7 +290,11 @@ def merge_command(options: argparse.Namespace) -> int:
 def carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     """Do what was asked; what cannot be done is one sentence and exit code 2."""
     try:
-        return int(options.act(options))
-    except DataError as error:
-        warn(f"{parser.prog}: {error}")
+        with ending_tidily():
+            return int(options.act(options))
+    except (DataError, OSError) as error:
+        warn(f"{parser.prog}: {fault_in_words(error)}")
         return USAGE
+    except KeyboardInterrupt:
+        warn(f"{parser.prog}: ended by the user; what is done is kept, and the same command goes on")
+        return INTERRUPTED

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elixer_widgets._errors import NAN, DataError
-from elixer_widgets.cli_values import count, declination, radius, read_detections, right_ascension, warn
+from elixer_widgets._errors import DataError
+from elixer_widgets._files import shown
+from elixer_widgets.cli_lists import read_detections
+from elixer_widgets.cli_positions import Place, declination, read_places, right_ascension
+from elixer_widgets.cli_values import count, positive, radius, warn
 
 if TYPE_CHECKING:
     from elixer_widgets.detection import Detection
     from elixer_widgets.releases import Release
 
-WAVELENGTHS = (3400.0, 5700.0)  # Å; a number of a list of positions in this range is a wavelength, as in ELiXer
 DELTA_WAVE = 10.0  # Å
 
 
@@ -25,58 +25,23 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which detections."""
     group = parser.add_argument_group("detections")
     group.add_argument("--dets", metavar="FILE|LIST", help="a file with one detection number a line, or n,n,n")
-    group.add_argument("--ra", type=right_ascension, help="right ascension: degrees, 10h00m06.10s or 10:00:06.10")
+    group.add_argument(
+        "--ra", type=right_ascension, help="right ascension: degrees, 10h00m06.10s, 10:00:06.10 or '10 00 06.10'"
+    )
     group.add_argument("--dec", type=declination, help="declination: degrees, 2d05m15.36s or -2:05:15.36")
     group.add_argument(
         "-e", "--error", type=radius, default=3.0, metavar="ARCSEC", help="search radius about --ra --dec (3.0)"
     )
     group.add_argument("--search", type=radius, metavar="ARCSEC", help="search radius, in place of --error")
-    group.add_argument("--coords", metavar="FILE", help="positions: ra dec [shotid] [wavelength], one a line")
+    group.add_argument(
+        "--coords", metavar="FILE", help="positions: ra dec [shotid] [wavelength], one a line, in any of these forms"
+    )
     group.add_argument("--shotid", type=count, metavar="N", help="only detections of this shot, 20230115007")
     group.add_argument("--continuum", action="store_true", help="only detections by their continuum, without a line")
     group.add_argument(
-        "--delta_wave", type=float, default=DELTA_WAVE, metavar="Å",
+        "--delta_wave", type=positive, default=DELTA_WAVE, metavar="Å",
         help=f"how far a line may be from the wavelength in --coords ({DELTA_WAVE:g})",
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Place:
-    """A line of a list of positions; `shotid` 0 and `wavelength` NaN where it has none."""
-
-    ra: float
-    dec: float
-    shotid: int = 0
-    wavelength: float = NAN
-
-
-def read_places(given: str) -> list[Place]:
-    """Positions of a file, one a line: ra, dec, then a shot and a wavelength in Å in either order, `#` for comments.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or a line is no position.
-    """
-    path = Path(given).expanduser()
-    if not path.is_file():
-        raise DataError(f"--coords {given}: there is no such file")
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        words = line.split("#")[0].replace(",", " ").split()
-        if not words:
-            continue
-        try:
-            ra, dec = right_ascension(words[0]), declination(words[1])
-            rest = [float(word) for word in words[2:4]]
-        except (IndexError, ValueError, argparse.ArgumentTypeError) as error:
-            raise DataError(f"{path}, line {number}: {line.strip()!r} is no position; write ra dec") from error
-        waves = [value for value in rest if WAVELENGTHS[0] <= value <= WAVELENGTHS[1]]
-        shots = [int(value) for value in rest if value > 1e10]
-        found.append(Place(ra, dec, shots[0] if shots else 0, waves[0] if waves else NAN))
-    if not found:
-        raise DataError(f"--coords {given}: holds no position; write ra dec, one a line")
-    return found
 
 
 def _asked(options: argparse.Namespace, release: Release) -> list[int]:
@@ -90,7 +55,7 @@ def _asked(options: argparse.Namespace, release: Release) -> list[int]:
     if options.dets is not None:
         found = read_detections(options.dets)
         if not found:
-            raise DataError(f"--dets {options.dets}: holds no detection number; write one number a line")
+            raise DataError(f"--dets {shown(options.dets)}: holds no detection number; write one number a line")
         return found
     within = options.search or options.error
     if options.coords is not None:
@@ -123,7 +88,7 @@ def _at_places(options: argparse.Namespace, release: Release, within: float) -> 
             warn(f'no detection at {place.ra:.6f}, {place.dec:.6f} within {within:g}" (none is made from a position)')
         found += near
     if not found:
-        raise DataError(f"--coords {options.coords}: there is no detection at any of its positions")
+        raise DataError(f"--coords {shown(options.coords)}: there is no detection at any of its positions")
     return list(dict.fromkeys(found))
 
 

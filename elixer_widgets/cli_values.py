@@ -10,6 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import named_path, shown
+from elixer_widgets.cli_lists import read_detections
+from elixer_widgets.cli_positions import declination, right_ascension
+
+__all__ = ["declination", "read_detections", "right_ascension"]  # with what is defined here: how values are read
 
 RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
 
@@ -24,45 +29,8 @@ def warn(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201 - the command line's own voice
 
 
-def _position(text: str, *, is_ra: bool) -> float:
-    """Degrees of a right ascension or declination in decimal degrees, `10h00m06.10s`, `2d05m15.36s` or with colons.
-
-    With colons and no unit, right ascension is in hours and declination in degrees.
-    """
-    from astropy.coordinates import Angle
-
-    name = "--ra" if is_ra else "--dec"
-    given = text.strip()
-    try:
-        value = float(given)
-    except ValueError:
-        unit = "hourangle" if is_ra else "deg"
-        if ":" in given and given[-1:] in "hd":
-            given, unit = given[:-1], "hourangle" if given[-1] == "h" else "deg"
-        try:
-            value = float((Angle(given, unit=unit) if ":" in given else Angle(given)).deg)
-        except (ValueError, TypeError) as error:
-            form = "150.0254, 10h00m06.10s or 10:00:06.10" if is_ra else "2.0876, 2d05m15.36s or -2:05:15.36"
-            raise argparse.ArgumentTypeError(f"{name} {text!r} is no angle; write it as {form}") from error
-    low, high = (0.0, 360.0) if is_ra else (-90.0, 90.0)
-    if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"{name} {text!r} is {value:g} degrees, outside {low:g} to {high:g}")
-    return value
-
-
-def right_ascension(text: str) -> float:
-    return _position(text, is_ra=True)
-
-
-def declination(text: str) -> float:
-    return _position(text, is_ra=False)
-
-
 def radius(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of arcseconds") from error
+    value = _number(text, "a number of arcseconds")
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f'{text}" is not between 0 and 3600 arcseconds')
     return value
@@ -73,11 +41,33 @@ def radius_or_off(text: str) -> float:
     return 0.0 if text.strip() in ("-1", "-1.0", "0") else radius(text)
 
 
+def _number(text: str, what: str) -> float:
+    """A finite number in ASCII digits."""
+    if not re.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", text.strip(), re.ASCII):
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not {what}")
+    return float(text)
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    value = _number(text, "a number")
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def a_redshift(text: str) -> float:
+    """A redshift of something that is not in front of us: from -0.01, as stars have it, to 15."""
+    value = _number(text, "a redshift")
+    if not -0.01 <= value <= 15:
+        raise argparse.ArgumentTypeError(f"{text} is not a redshift between -0.01 and 15")
+    return value
+
+
 def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+    if not re.fullmatch(r"[+-]?\d{1,19}", text.strip(), re.ASCII):
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not a whole number")
+    return int(text)
 
 
 def whole(text: str) -> int:
@@ -96,6 +86,14 @@ def count(text: str) -> int:
     return value
 
 
+def port(text: str) -> int:
+    """The number of a port, 0 for any."""
+    value = whole(text)
+    if value > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port; they go up to 65535")
+    return value
+
+
 def with_signs(arguments: Sequence[str]) -> list[str]:
     """Join `--dec -2d05m` to `--dec=-2d05m`: argparse would take the value for an option."""
     joined: list[str] = []
@@ -107,39 +105,12 @@ def with_signs(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def read_detections(given: str) -> list[int]:
-    """Detection numbers of a file (one a line, `#` begins a comment) or of a list with commas, each once.
-
-    Raises
-    ------
-    DataError
-        If it is neither, or holds something that is no number.
-    """
-    path = Path(given).expanduser()
-    if path.is_file():
-        where = f"{path}"
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        words = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()[:1]]
-        if any("," in line.split("#")[0] for line in lines):
-            words = [word for line in lines for word in line.split("#")[0].replace(",", " ").split()]
-    elif re.fullmatch(r"[\d\s,]+", given):
-        where, words = "--dets", given.replace(",", " ").split()
-    else:
-        raise DataError(f"--dets {given}: is no file and no list of numbers with commas; check the name")
-    try:
-        numbers = [int(word) for word in words]
-    except ValueError as error:
-        bad = next(word for word in words if not word.isdigit())
-        raise DataError(f"{where}: {bad!r} is not a detection number; write one number a line") from error
-    return list(dict.fromkeys(numbers))
-
-
 def release_path(given: str | None) -> Path:
     """The release named by `--release` or `--hdr`, else by the environment."""
     named = given or os.environ.get(RELEASE_VARIABLE, "").strip()
     if not named:
         raise DataError(f"no release was given: add --release PATH, or set {RELEASE_VARIABLE} to its path")
-    path = Path(named).expanduser()
+    path = named_path(named, "--release" if given else RELEASE_VARIABLE)
     if re.fullmatch(r"\d+(\.\d+)?", named) and not path.exists():
         raise DataError(f"--hdr {named}: give the path of that release on this computer, for example --hdr /data/hdr5")
     return path
