@@ -70,7 +70,7 @@ def be_discreet(folders: Iterable[str] | None = None) -> None:
         def said(data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
             send(data=cleaned(data, clean), metadata=metadata, buffers=buffers)
 
-        made.send = said
+        made.send = said  # type: ignore[method-assign]
         return made
 
     comm.create_comm = discreet
