@@ -64,7 +64,7 @@ class AnswersPanel(Panel):
         state.register("remark", key="C", help="Write a remark", do=lambda: None, group=GROUP)
         below = W.HBox([self.remark, *self.columns.values(), self.last]).add_class("ew-answers-below")
         super().__init__(state, "answers", (self.choices, below, self.menus))
-        self.watch(self._draw, "position", "detectids")
+        self.watch(self._draw, "position", "detectids", "not_taken")
         desk.observe(lambda _change: self._draw(), "changed")
 
     def _draw(self) -> None:

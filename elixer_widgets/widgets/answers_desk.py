@@ -164,6 +164,8 @@ class Desk(HasTraits):
 
     def verdict(self, code: int, quality: int | None = None) -> None:
         """Say what it is, and how sure that is; what is nothing has quality 0, and turns the page."""
+        if self.state.refuses():
+            return
         if self.batch is not None:
             self.batch(code)
             return
@@ -188,7 +190,7 @@ class Desk(HasTraits):
     def comment(self, text: str, task: Task) -> None:
         """Remark on the detection that was shown while it was written."""
         if self.settling:
-            self._save({"comment": text})
+            self._settle(task, {"comment": text})
         else:
             self._write(task, {"comment": text})
 
@@ -208,6 +210,8 @@ class Desk(HasTraits):
 
     def take_back_one(self, task: Task) -> None:
         """Take back the last thing said about a detection."""
+        if self.state.refuses():
+            return
         self._guarded(partial(self.campaign.undo, *task), f"took back {task.detectid}")
 
     def _identity(self, code: int) -> dict[str, Any]:
@@ -255,15 +259,17 @@ class Desk(HasTraits):
         return COLORS[place] if place < len(COLORS) else 99
 
     def _save(self, fields: dict[str, Any], complete: bool = False) -> None:
-        if self.batch is not None:
+        if self.state.refuses():  # nobody answers what was not painted
+            self.changed += 1
+        elif self.batch is not None:
             self.tell("close the gallery first")
         elif self.settling:
-            self._settle(fields, complete)
+            self._settle(self.task, fields, complete)
         elif self._write(self.task, fields) and complete and self.advance:
             self.next_unanswered()
 
-    def _settle(self, fields: dict[str, Any], complete: bool) -> None:
-        task, before = self.task, self.campaign.settled(self.task.detectid)
+    def _settle(self, task: Task, fields: dict[str, Any], complete: bool = False) -> None:
+        before = self.campaign.settled(task.detectid)
         content = {} if before is None else before.content
         done = self._guarded(
             lambda: self.campaign.adjudicate(task.detectid, **{**content, **fields}), f"settled {task.detectid}"
@@ -332,8 +338,8 @@ class Desk(HasTraits):
 def register(state: ExplorerState, desk: Desk) -> None:
     """Offer all answers by key."""
 
-    def offer(name: str, key: str, help: str, do: Callable[[], object]) -> None:
-        state.register(name, key=key, help=help, do=do, group=GROUP)
+    def offer(name: str, key: str, help: str, do: Callable[[], object], anytime: bool = False) -> None:
+        state.register(name, key=key, help=help, do=do, group=GROUP, anytime=anytime)
 
     for code, choice in VERDICTS.items():
         more = " d>d" if code == 10 else ""
@@ -357,9 +363,9 @@ def register(state: ExplorerState, desk: Desk) -> None:
     for label, key in LABEL_KEYS.items():
         offer(f"label {label}", f"h>{key}", f"Its kind is {label}, or not", partial(desk.label, label))
     offer("take back answer", "Backspace", "Take back the last answer, and show its detection", desk.take_back)
-    offer("next unanswered", "N", "Turn to the next detection without an answer", desk.next_unanswered)
-    offer("advance", "A", "Turn the page by itself after a complete answer, or not", partial(_toggle, desk))
-    offer("settle", "D", "Settle disagreements, or end it", desk.settle_disagreements)
+    offer("next unanswered", "N", "Turn to the next detection without an answer", desk.next_unanswered, anytime=True)
+    offer("advance", "A", "Turn the page by itself after a complete answer, or not", partial(_toggle, desk), anytime=True)
+    offer("settle", "D", "Settle disagreements, or end it", desk.settle_disagreements, anytime=True)
 
 
 def _toggle(desk: Desk) -> None:

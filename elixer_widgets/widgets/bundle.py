@@ -61,12 +61,31 @@ def without(gathered: Gathered, known: Gathered) -> Gathered:
     return found
 
 
-class _Gate:
-    """The comm of one widget. While the bundle is open, its changes go there; all else goes to the browser. What comes
-    from there is handled under the bundle's lock."""
+def session_of(message: Any) -> str | None:
+    """Which browser sent a message; None if it does not say."""
+    header = message.get("header") if isinstance(message, dict) else None
+    session = header.get("session") if isinstance(header, dict) else None
+    return session if isinstance(session, str) else None
 
-    def __init__(self, comm: Any, bundle: Bundle, rank: int) -> None:
-        self._comm, self._bundle, self.rank = comm, bundle, rank
+
+class Ear:
+    """The comm of one widget. What comes from the browser is handled in a context made for the browser that sent it.
+
+    Parameters
+    ----------
+    comm : Comm
+    heard : callable
+        Gives the context; gets the session that sent the message, or None.
+
+    Attributes
+    ----------
+    session : str or None
+        Whose message is handled now.
+    """
+
+    def __init__(self, comm: Any, heard: Callable[[str | None], AbstractContextManager[object]]) -> None:
+        self._comm, self._heard = comm, heard
+        self.session: str | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._comm, name)
@@ -75,15 +94,30 @@ class _Gate:
         """As the comm's own."""
 
         def alone(message: Any) -> None:
-            with self._bundle.lock:
-                callback(message)
+            session = session_of(message)
+            with self._heard(session):
+                self.session = session
+                try:
+                    callback(message)
+                finally:
+                    self.session = None
 
         self._comm.on_msg(alone)
 
+
+class _Gate(Ear):
+    """The comm of one widget of a bundle. Its changes go there, so that all of them reach the browser in one order; all
+    else goes to the browser at once."""
+
+    def __init__(self, comm: Any, bundle: Bundle, rank: int) -> None:
+        super().__init__(comm, bundle.heard)
+        self._bundle, self.rank = bundle, rank
+
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
         """As the comm's own."""
-        if self._bundle.open and isinstance(data, dict) and data.get("method") == "update":
-            self._bundle.add(self._comm.comm_id, self.rank, data, buffers or [])
+        if isinstance(data, dict) and data.get("method") == "update":
+            with self._bundle.together():
+                self._bundle.add(self._comm.comm_id, self.rank, data, buffers or [])
         else:
             self._bundle.pass_by()
             self._comm.send(data=data, metadata=metadata, buffers=buffers)
@@ -97,24 +131,36 @@ class Bundle:
     parts : iterable of Widget
         Those whose messages are gathered; each keeps its comm, behind a gate.
     send : callable
-        Takes `{"states": [[model id, state, paths of buffers], ...]}` and the buffers, in the order of their paths;
-        static/page.js hands them to the models in the browser.
-    lock : context manager, optional
-        Held while a message from the browser is handled: JupyterLab may have several threads do that.
+        Takes `{"states": [[model id, state, paths of buffers], ...], "stamp": {...}}` and the buffers, in the order of
+        their paths; static/page.js hands them to the models in the browser.
+    heard : callable, optional
+        Gives a context in which a message from the browser is handled; gets the session that sent it, or None.
+    stamp : callable, optional
+        Says what the messages are about: which page, and whatever else; a message goes out when that changed, even if
+        no widget did.
 
     Attributes
     ----------
     parts : tuple of Widget
     open : bool
+    revision : int
+        Counts the messages; each carries its number in its stamp.
     changed : callable
         Called with everything that leaves for the browser.
     """
 
     def __init__(
-        self, parts: Iterable[W.Widget], send: Send, lock: AbstractContextManager[object] | None = None
+        self,
+        parts: Iterable[W.Widget],
+        send: Send,
+        heard: Callable[[str | None], AbstractContextManager[object]] = nullcontext,
+        stamp: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._send = send
-        self.lock = lock or nullcontext()
+        self.heard = heard
+        self._stamp = stamp
+        self._stamped: dict[str, Any] = stamp()
+        self.revision = 0
         self._gathered: Gathered = {}
         self._known: Gathered = {}
         self._caught = False
@@ -181,6 +227,13 @@ class Bundle:
         gathered, self._gathered = without(self._gathered, self._known), {}
         self._known = known or self._known
         states, buffers = pack(gathered)
-        if states or more:
+        stamp = self._stamp()
+        if states or more or stamp != self._stamped:
+            self._stamped = stamp
             self.changed()
-            self._send({"states": states, **more}, buffers)
+            self.post(states, buffers, **more)
+
+    def post(self, states: list[list[Any]], buffers: list[Any], **more: Any) -> None:
+        """Send a message of these states, stamped; see `pack`."""
+        self.revision += 1
+        self._send({"states": states, "stamp": {**self._stamp(), "revision": self.revision}, **more}, buffers)

@@ -28,7 +28,7 @@ class Controls(Panel):
         self.automatic.on_click(lambda _button: state.reset())
         row = W.HBox([self.identity, self.redshift, self.automatic]).add_class("ew-row")
         super().__init__(state, "controls", (row,))
-        self.watch(self._draw, "interpretation", "choices")
+        self.watch(self._draw, "interpretation", "choices", "not_taken")
 
     def _draw(self) -> None:
         interpretation, choices = self.state.interpretation, self.state.choices

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import bqplot as bq
 import ipywidgets as W
-from traitlets import Bool, Dict, Int, Unicode
+from traitlets import Bool, Dict, HasTraits, Int, List, Unicode
 
 from elixer_widgets.releases.base import Release
 from elixer_widgets.widgets.address import FOLLOWED, query_of
-from elixer_widgets.widgets.bundle import Bundle
+from elixer_widgets.widgets.bundle import Bundle, Ear
 from elixer_widgets.widgets.continua import Continua
 from elixer_widgets.widgets.controls import Controls
 from elixer_widgets.widgets.detections import DetectionList
@@ -41,8 +43,9 @@ def _style() -> str:
 
 
 def _script() -> str:
-    """page.js, preceded by what draws plots."""
-    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("plots.js", "page.js"))
+    """page.js, preceded by what draws plots and by what watches over all that is drawn."""
+    names = ("plots.js", "drawn.js", "page.js")
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
@@ -67,6 +70,17 @@ class PageFrame(anywidget.AnyWidget):
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
     theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
+    me = Unicode("", help="its own model id").tag(sync=True)
+    anytime = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
+    plots = List(help="model ids of the plots").tag(sync=True)
+    stamp = Dict(help="what the page shows: page, of, whole, revision; see `Explorer`").tag(sync=True)
+
+    def notify_change(self, change: Any) -> None:
+        """As of all widgets; the stamp is sent with what it is about, never alone."""
+        if change["name"] == "stamp":
+            HasTraits.notify_change(self, change)
+        else:
+            super().notify_change(change)
 
 
 class Explorer(W.VBox):
@@ -152,7 +166,13 @@ class Explorer(W.VBox):
             self.add_class("ew-campaign")
         # all but the frame, whose message carries what the others changed
         parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
-        bundle = Bundle(parts, self.frame.send, state.lock)
+        self._painted: dict[str, int] = {}
+        bundle = Bundle(parts, self._post, self._heard, self._stamp)
+        self.frame.comm = Ear(self.frame.comm, self._heard)
+        self.frame.me = self.frame.model_id
+        self.frame.anytime = state.actions.anytime
+        self.frame.plots = [each.model_id for each in parts if isinstance(each, bq.Figure)]
+        self.frame.stamp = {**self._stamp(), "revision": 0}
         state.drawing = bundle.together
         self.rehearsals = Rehearsals(
             state, (each for each in parts if isinstance(each, Panel) and each not in asked), bundle,
@@ -185,6 +205,23 @@ class Explorer(W.VBox):
         register(self.state, self.desk)
         return [each(self.state, self.desk) for each in (AnswersPanel, QueuePanel, Gallery)]
 
+    # --------------------------------------------------------------------------------- what a browser has painted
+
+    def _stamp(self) -> dict[str, Any]:
+        """What the page is about: its number, its detection, and whether all of it is of that detection yet."""
+        state = self.state
+        shown = state.detectids[state.position] if 0 <= state.position < len(state.detectids) else ""
+        return {"page": state.page, "of": str(shown), "whole": state.whole}
+
+    def _post(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """Send what changed, with its stamp; a browser that comes later finds the stamp in the frame."""
+        self.frame.stamp = content["stamp"]
+        self.frame.send(content, buffers)
+
+    def _heard(self, session: str | None) -> AbstractContextManager[object]:
+        """A context to handle a message of a browser in; what tells no session comes from no browser."""
+        return self.state.asked_from(None if session is None else self._painted.get(session, 0))
+
     def _address(self, _change: Any = None) -> None:
         detection = self.state.detection
         if detection is None:
@@ -194,10 +231,16 @@ class Explorer(W.VBox):
             self.frame.query = query_of(self.state)
 
     def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        """What the browser says of the page as a whole: which page it has painted, which key was pressed before it."""
         if not isinstance(content, dict):
             return
-        name = content.get("pressed")
+        name, page, session = content.get("pressed"), content.get("page"), self.frame.comm.session
         with self.state.lock:
+            if isinstance(content.get("painted"), int) and session is not None:
+                self._painted[session] = content["painted"]
             if isinstance(name, str) and name in self.state.actions:
-                self.state.act(name)
+                with self.state.asked_from(page) if isinstance(page, int) else nullcontext():
+                    self.state.act(name)
+            if "asked" in content:  # all that was sent before is done by now
+                self.frame.send({"answered": content["asked"]})
             self.rehearsals.receive(content)

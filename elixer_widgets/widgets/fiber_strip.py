@@ -7,6 +7,7 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import anywidget
 from traitlets import Float, Unicode
@@ -16,7 +17,7 @@ from elixer_widgets.detection import DataError, Detection, FiberImages
 from elixer_widgets.spectra.exposures import ExposureSignal, exposure_signals
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fibers_markup import draw, smooth, weighted_sum
-from elixer_widgets.widgets.markup import Markup
+from elixer_widgets.widgets.markup import WATCHED, Markup
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
@@ -32,6 +33,9 @@ class FiberView(anywidget.AnyWidget):
     markup = Unicode("").tag(sync=True)
     hover = Unicode("", help="fiber_id to light up").tag(sync=True)
     cursor = Float(None, allow_none=True, help="Å to mark").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**{**WATCHED, **traits})
 
 
 def _switch(state: ExplorerState, fiber_ids: Iterable[str]) -> None:

@@ -85,8 +85,9 @@ class Gallery(Panel):
         self._since = time.monotonic()
         super().__init__(state, "gallery", (self.sheet,))
         state.register(
-            "gallery", key="G", help="Show the next thirty as small pictures, or end it", do=self.toggle, group=GROUP
-        )
+            "gallery", key="G", help="Show the next thirty as small pictures, or end it", do=self.toggle, group=GROUP,
+            anytime=True,
+        )  # fmt: skip
 
     @property
     def is_open(self) -> bool:
@@ -103,6 +104,7 @@ class Gallery(Panel):
     def close_sheet(self) -> None:
         """Back to the page, at the first detection without an answer."""
         self.thumbnails = []
+        self.state.page += 1
         self.desk.batch = None
         self.sheet.markup = ""
         self.remove_class("ew-open")
@@ -157,6 +159,7 @@ class Gallery(Panel):
             self.desk.tell("everything in this queue is answered")
             return
         self.thumbnails = [self._thumbnail(task) for task in left.values()]
+        self.state.page += 1
         self.desk.batch = self.reject
         self._since = time.monotonic()
         self.add_class("ew-open")
@@ -198,6 +201,8 @@ class Gallery(Panel):
 
     def _picked(self, key: str) -> None:
         what, _, rest = key.partition(":")
+        if what != "close" and self.state.refuses():
+            return
         if what == "mark" and rest.isdigit() and len(rest) < 4:
             self.mark(int(rest))
         elif what == "reject" and rest in map(str, VERDICTS):

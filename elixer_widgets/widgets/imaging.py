@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from elixer_widgets.widgets import apertures, pictures, tiles, words
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fluxmap import flux_scene
 from elixer_widgets.widgets.growth import growth_curve
-from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.markup import WATCHED, Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.sky import SkyView
 from elixer_widgets.widgets.state import ExplorerState
@@ -53,6 +54,9 @@ class ImageTiles(anywidget.AnyWidget):
     blink = Bool(False).tag(sync=True)
     hover_fiber = Unicode("").tag(sync=True)
     selected_match = Unicode("").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**{**WATCHED, **traits})
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ class ImagingPanel(Panel):
     def _offer(self) -> None:
         """The keys of this panel."""
         group = "images"
-        offer = self.state.register
+        offer = partial(self.state.register, anytime=True)
         offer("wider images", key="w", help="Show more of the sky in the images.", do=lambda: self.zoom(1), group=group)
         offer("closer images", key="q", help="Show less of the sky, larger.", do=lambda: self.zoom(-1), group=group)
         offer("next image", key="v", help="Select the next image.", do=self.next_image, group=group)
@@ -205,7 +209,7 @@ class ImagingPanel(Panel):
         )  # fmt: skip
         offer(
             "automatic aperture", key="u", help="Go back to the automatic aperture.", group=group,
-            do=lambda: self.state.choose(aperture=None),
+            anytime=False, do=lambda: self.state.choose(aperture=None),
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------------- what a person does
@@ -297,7 +301,7 @@ class ImagingPanel(Panel):
             For the browser: the image, and the words under it.
         """
         state, measurements = self.state, self.state.measurements
-        if measurements is None:
+        if measurements is None or state.refuses():
             return {}
         if final:
             state.choose(aperture=aperture)

@@ -40,6 +40,9 @@ class Action:
     do : callable
     group : str
         The heading under which it is listed.
+    anytime : bool
+        Whether it means the same whatever the page shows, as turning it does; all else is taken only from a person
+        before whom the page was painted.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Action:
     help: str
     do: Callable[[], object]
     group: str = ""
+    anytime: bool = False
 
     def __call__(self) -> object:
         return self.do()
@@ -88,6 +92,11 @@ class Actions(Mapping[str, Action]):
     def shortcuts(self) -> dict[str, str]:
         """Key to the name of its action."""
         return dict(self._names)
+
+    @property
+    def anytime(self) -> list[str]:
+        """The names of those that mean the same whatever the page shows."""
+        return [action.name for action in self._actions.values() if action.anytime]
 
     @property
     def groups(self) -> dict[str, list[Action]]:

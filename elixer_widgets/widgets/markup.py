@@ -10,9 +10,12 @@ from typing import Any
 import anywidget
 from traitlets import Unicode
 
+WATCHED: dict[str, Any] = {"_dom_classes": ("ew-own",)}
+"""Traits of widgets whose elements tell whether they show what their models hold (`ewDrawn`; see static/drawn.js)."""
+
 _STATIC = Path(__file__).parent / "static"
 
-__all__ = ["Markup", "escape"]
+__all__ = ["WATCHED", "Markup", "escape"]
 
 
 class Markup(anywidget.AnyWidget):
@@ -24,6 +27,9 @@ class Markup(anywidget.AnyWidget):
 
     _esm = _STATIC / "markup.js"
     markup = Unicode("", help="HTML or SVG text").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**{**WATCHED, **traits})
 
     def on_pick(self, handler: Callable[[str], None]) -> None:
         """Call `handler(key)` when an element with that `data-key` is clicked or activated by keyboard."""

@@ -14,6 +14,9 @@ from elixer_widgets.widgets.state import ExplorerState
 
 log = logging.getLogger(__name__)
 
+LEFT = "ew-left"
+"""Class of a panel in which something may stand of another detection or choice: static/page.css covers it."""
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -46,6 +49,7 @@ class Panel(W.VBox):
         self.state = state
         self.watched: list[Watched] = []
         self._faults: dict[Callable[[], None], str] = {}
+        self._left: set[Callable[[], None]] = set()
         self._told: Markup | None = None
         self._parts = tuple(children)
         super().__init__(self._parts)
@@ -55,7 +59,8 @@ class Panel(W.VBox):
     def watch(self, draw: Callable[[], None], *names: str, clear: Callable[[], None] | None = None) -> None:
         """Call `draw` now, and whenever one of these traits of the state changes; a failure stays in this panel.
 
-        After a failure `clear` is called, so that nothing of another detection stays to be taken for this one's.
+        After a failure `clear` is called, so that nothing of another detection stays to be taken for this one's; where
+        there is none, or it fails too, the panel is covered but for what tells of the fault.
         """
 
         def safely() -> None:
@@ -63,14 +68,15 @@ class Panel(W.VBox):
                 draw()
             except Exception as error:
                 log.exception("%s could not be drawn", type(self).__name__)
-                if clear is not None:
-                    self._attempt(clear)
+                if clear is None or not self._attempt(clear):
+                    self._left.add(draw)
                 self._faults[draw] = (
                     f"This panel could not be drawn ({type(error).__name__}: {error}). The others are not affected. "
                     "Another identity or detection may draw it again; please report the number of this one."
                 )
             else:
                 self._faults.pop(draw, None)
+                self._left.discard(draw)
             self._show_fault(" ".join(self._faults.values()))
 
         def changed(_change: Any) -> None:
@@ -83,11 +89,14 @@ class Panel(W.VBox):
             self.watched.append(Watched(draw, safely, frozenset(names)))
         safely()
 
-    def _attempt(self, clear: Callable[[], None]) -> None:
+    def _attempt(self, clear: Callable[[], None]) -> bool:
+        """Whether the panel was cleared."""
         try:
             clear()
         except Exception:  # what broke the drawing may break this too, and the others must go on
             log.exception("%s could not be cleared", type(self).__name__)
+            return False
+        return True
 
     @property
     def _fault(self) -> Markup:
@@ -100,6 +109,9 @@ class Panel(W.VBox):
     def _show_fault(self, text: str) -> None:
         if not text and self._told is None:
             return
+        covered = LEFT in self._dom_classes
+        if bool(self._left) != covered:
+            (self.remove_class if covered else self.add_class)(LEFT)
         display = None if text else "none"
         if self._fault.layout.display != display:
             self._fault.layout.display = display

@@ -83,8 +83,9 @@ class QueuePanel(Panel):
         super().__init__(state, "queue", rows)
         self._facts: Facts | None = None
         state.register(
-            "queue", key="L", help="Choose which detections are shown, and in which order", do=self.toggle, group=GROUP
-        )
+            "queue", key="L", help="Choose which detections are shown, and in which order", do=self.toggle, group=GROUP,
+            anytime=True,
+        )  # fmt: skip
 
     def toggle(self) -> None:
         """Open or close it."""

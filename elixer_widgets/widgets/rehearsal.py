@@ -92,7 +92,8 @@ def as_it_was(objects: Iterable[HasTraits]) -> Iterator[None]:
         yield
     finally:
         for each, attributes, values in before:
-            each.__dict__.clear()
+            for name in each.__dict__.keys() - attributes.keys():
+                del each.__dict__[name]
             each.__dict__.update(attributes)
             each._trait_values = values
 
@@ -134,7 +135,6 @@ class Rehearsals:
         self._passing = {id(widget): frozenset(names) for widget, names in passing}
         self._kept: dict[int, Page] = {}
         self._there: set[int] = set()
-        self._shown: Page | None = None
         self._last = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = False
@@ -205,13 +205,13 @@ class Rehearsals:
         for draw in [each for each in held if each not in self._rehearsed]:
             del held[draw]
             draw()
-        self._shown = page
         self._bundle.flush(page.states, show=page.number)
 
     # --------------------------------------------------------------------------------------- kernel and browser
 
     def receive(self, content: Mapping[str, Any]) -> None:
-        """What the browser says: it is there; it has a page; it was to show one that it does not have."""
+        """What the browser says: it is there; it has a page; it was to show one that it does not have, or missed a
+        message."""
         try:
             # of the thread that answers the browser: that of the cells may be busy with one
             self._loop = asyncio.get_running_loop()
@@ -220,6 +220,8 @@ class Rehearsals:
         if "here" in content:  # for the first time, or again
             self._kept.clear()
             self._waiting = False
+            if content.get("revision", self._bundle.revision) != self._bundle.revision:
+                self._mend()
             self._changed()
         elif isinstance(content.get("have"), int):
             self._there.add(content["have"])
@@ -227,14 +229,11 @@ class Rehearsals:
             self._mend()
 
     def _mend(self) -> None:
-        """Send all that is held by what the last page changed."""
+        """Send all that is held."""
         states: Gathered = {}
-        models = set() if self._shown is None else {model for _rank, model in self._shown.states}
         for part in self._bundle.parts:
-            if part.comm.comm_id in models:
-                _hold(states, part)
-        packed, buffers = pack(states)
-        self._send({"states": packed}, buffers)
+            _hold(states, part)
+        self._bundle.post(*pack(states), all=True)
 
     def _changed(self) -> None:
         """Something changed on the page: look at it when it stands still."""

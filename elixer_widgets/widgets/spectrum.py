@@ -182,7 +182,7 @@ class SpectrumPanel(Panel):
         group = "Spectrum"
 
         def offer(name: str, key: str, help_: str, do: Any) -> None:
-            state.register(name, key=key, help=help_, do=do, group=group)
+            state.register(name, key=key, help=help_, do=do, group=group, anytime=name != "fit")
 
         offer(
             "zoom in",

@@ -18,11 +18,10 @@ from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release
 from elixer_widgets.spectra.fitting import LineFit
+from elixer_widgets.widgets.acting import Acting
 from elixer_widgets.widgets.ahead import Ahead, Look
 from elixer_widgets.widgets.choices import Choices
-from elixer_widgets.widgets.keys import Action, Actions
 from elixer_widgets.widgets.prefetch import Memory, Prefetch
-from elixer_widgets.widgets.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def _prefetch(release: Release, kept: _Kept) -> Prefetch:
     return Prefetch(release.detection, lambda detection: measure(detection), kept.prepare)
 
 
-class ExplorerState(Together):
+class ExplorerState(Acting):
     """The state of one page.
 
     Parameters
@@ -110,8 +109,8 @@ class ExplorerState(Together):
     ahead : Ahead
         What panels draw of a detection before its page is turned to; they add theirs with `ahead.offer`.
     actions : Actions
-        What can be done with a key, by name; panels add theirs with `register`.
-    drawing, reveal, lock
+        What can be done with a key, by name; panels add theirs with `register`; see `Acting`.
+    drawing, reveal, lock, page, not_taken
         See `Together`.
 
     Notes
@@ -131,7 +130,6 @@ class ExplorerState(Together):
     measurements = Instance(Measurements, allow_none=True)
     interpretation = Instance(Interpretation, allow_none=True)
     band = Unicode("")
-    message = Unicode("")
     busy = Bool(False)
     width = Int(1440)
     can_undo = Bool(False)
@@ -158,11 +156,12 @@ class ExplorerState(Together):
         weakref.finalize(self, self._prefetch.end)
         self._prepares = prepares
         self._turning = False
+        self._due = False
+        self._listing = False
         self._past: list[Choices] = []
         self._future: list[Choices] = []
         self._passing = False
         self._refused = False
-        self.actions = Actions()
         self.ahead = self._kept.ahead
         super().__init__(release=release, detectids=ids)
 
@@ -207,11 +206,18 @@ class ExplorerState(Together):
         if int(detectid) not in ids:
             raise DataError(f"{detectid} is not in this list of {len(ids)} detections")
         place, before = ids.index(int(detectid)), self.position
-        with self.lock, self.hold_trait_notifications():
-            self.detectids = ids
-            self.position = place
-        if place == before:
-            self._turn(None)
+        with self.lock:
+            self._listing = True
+            try:
+                with self.together():
+                    with self.hold_trait_notifications():
+                        self.detectids = ids
+                        self.position = place
+                    if place == before:
+                        self._turn(None)
+            finally:
+                self._listing = False
+            self._follow()
 
     def choose(self, *, passing: bool = False, **changes: Any) -> None:
         """Change some of the choices, for example `choose(identity="OII")` or `choose(redshift=0.417)`.
@@ -237,46 +243,19 @@ class ExplorerState(Together):
 
     def undo(self) -> None:
         """Take back the last choice about the shown detection."""
-        if self._past:
+        if self._past and not self.refuses():
             self._future.append(self.choices)
             self._step(self._past.pop())
 
     def redo(self) -> None:
         """Choose again what `undo` took back."""
-        if self._future:
+        if self._future and not self.refuses():
             self._past.append(self.choices)
             self._step(self._future.pop())
 
-    def register(self, name: str, *, key: str = "", help: str, do: Callable[[], object], group: str = "") -> None:
-        """Offer an action by key, on the page, in its help and in docs/keys.md.
-
-        Parameters
-        ----------
-        name : str
-        key : str
-            One or more keys with spaces between, as browsers name them ("n ArrowRight"); see `keys.Action`.
-        help : str
-            What it does, in a sentence.
-        do : callable
-        group : str
-            The heading under which it is listed.
-
-        Raises
-        ------
-        ValueError
-            If the name or a key is taken.
-        """
-        self.actions.add(Action(name, tuple(key.split()), help.rstrip(".") + ".", do, group[:1].upper() + group[1:]))
-
-    def act(self, name: str) -> None:
-        """Do what is registered under this name; what goes wrong is said in `message`."""
-        try:
-            self.actions[name]()
-        except Exception as error:
-            log.exception("action %s failed", name)
-            self.message = f"{name} failed ({type(error).__name__}: {error}); the page is as it was, please report this"
-
     def _set_choices(self, wanted: Choices, passing: bool) -> None:
+        if self.refuses():
+            return
         before, self._refused = self.choices, False
         try:
             self.choices = wanted
@@ -354,20 +333,32 @@ class ExplorerState(Together):
 
     def notify_change(self, change: Any) -> None:
         """As of all traits; what is known of a page that is turned to appears at once, what is not in two steps."""
-        known = change["name"] == "position" and self.detectids[self.position] in self._measured
-        with self.together() if known else nullcontext():
+        if change["name"] != "position":
             super().notify_change(change)
+            return
+        with self.together() if self.detectids[self.position] in self._measured else nullcontext():
+            with self.together():  # all that says which detection it is
+                super().notify_change(change)
+            if not self._listing:
+                self._follow()
 
     @observe("position")
     def _turn(self, _change: Any) -> None:
         detectid = self.detectids[self.position]
+        self.page += 1
         self._prefetch.await_one(detectid)
-        with self.together() if detectid in self._measured else nullcontext():
-            with self.together():
-                self._begin_anew()
-                self.message = ""
-                self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
-            self._measure()
+        with self.together():
+            self._begin_anew()
+            self.message = ""
+            self.detection = self._attempt("Reading", detectid, lambda: self._read(detectid))
+        self._due = True
+
+    def _follow(self) -> None:
+        """Measure the detection that was turned to."""
+        if not self._due:
+            return
+        self._due = False
+        self._measure()
         if self._prepares:
             self.prepare()
 
@@ -388,6 +379,12 @@ class ExplorerState(Together):
         places = [self.position + step for step in NEIGHBOURS]
         ids = [self.detectids[place] for place in places if 0 <= place < len(self.detectids)]
         self._prefetch.ask(each for each in ids if each not in self._measured)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that is shown is of `detection`: not while it is being measured."""
+        measured = self.measurements
+        return self.position >= 0 and (measured is None or measured.detection is self.detection)
 
     @property
     def preparing(self) -> bool:

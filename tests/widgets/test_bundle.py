@@ -53,15 +53,16 @@ def test_changes_of_many_widgets_are_one_message() -> None:
     assert buffers == []
 
 
-def test_what_changes_alone_goes_its_own_way() -> None:
+def test_what_changes_alone_keeps_its_place_among_the_messages() -> None:
     label = W.Label()
     wires = Wires(label)
     label.value = "alone"
     with wires.bundle.together():
         label.send({"said": "at once"})
-    assert wires.together == []
-    assert wires.comms[0].sent[0]["state"] == {"value": "alone"}
-    assert wires.comms[0].sent[1] == {"method": "custom", "content": {"said": "at once"}}
+        label.value = "later"
+    assert [content["states"][0][1] for content, _ in wires.together] == [{"value": "alone"}, {"value": "later"}]
+    assert [content["stamp"]["revision"] for content, _ in wires.together] == [1, 2]
+    assert wires.comms[0].sent == [{"method": "custom", "content": {"said": "at once"}}]
 
 
 def test_scales_come_before_the_curves_drawn_with_them() -> None:
@@ -116,7 +117,7 @@ def test_what_was_changed_before_a_failure_is_shown() -> None:
         raise RuntimeError
     assert wires.together[0][0]["states"][0][1] == {"value": "before"}
     label.value = "after"
-    assert wires.comms[0].sent[0]["state"] == {"value": "after"}
+    assert wires.together[1][0]["states"][0][1] == {"value": "after"}
 
 
 def test_nothing_changed_sends_nothing() -> None:

@@ -175,7 +175,8 @@ def test_a_browser_without_the_page_gets_all_of_it(page):
     page.sent.clear()
     page.rehearsals.receive({"missing": rehearsed.number})
     ((content, _buffers),) = page.told()
-    assert {model for model, *_ in content["states"]} == {model for _rank, model in rehearsed.states}
+    assert {model for model, *_ in content["states"]} == {part.comm.comm_id for part in page.rehearsals._bundle.parts}
+    assert content["all"]
     verdict = page.explorer.verdict.line
     assert {model: traits for model, traits, _ in content["states"]}[verdict.comm.comm_id]["markup"] == verdict.markup
 

@@ -19,9 +19,11 @@ function render({ model, el }) {
       if (inside) line.style.left = `${100 * share}%`;
     }
   };
+  let drawn = null;
+  el.ewDrawn = () => drawn === model.get("markup");
   const draw = () => {
     const focused = el.contains(document.activeElement) && document.activeElement.dataset.key;
-    el.innerHTML = model.get("markup");
+    el.innerHTML = drawn = model.get("markup");
     for (const cell of el.querySelectorAll("[data-low]")) {
       const line = document.createElement("i");
       line.className = "ew-strip-cursor";

@@ -125,9 +125,22 @@ function render({ model, el }) {
     row.style.setProperty("--tiles", Math.max(keys.length, 1));
   };
 
+  let drawn = null; // the scene
+  // models take a new object that says the same without a word
+  const same = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);
+  el.ewDrawn = () => {
+    if (!same(drawn, model.get("scene")) || !same(painted, model.get("pictures"))) return false;
+    drawn = model.get("scene");
+    painted = model.get("pictures");
+    return said === model.get("beside");
+  };
+  let painted = null;
+  let said = null;
   const draw = () => {
     const scene = model.get("scene");
     if (drag && drag.of !== scene.of) drag = pending = null; // the page was turned under the hand
+    if (drawn?.of !== scene.of) waiting = false; // what was asked of the page before may not have been taken
+    drawn = scene;
     layout();
     const half = scene.field / 2;
     const common = JSON.stringify([scene.field, scene.fibers, scene.objects]);
@@ -157,8 +170,14 @@ function render({ model, el }) {
     const pictures = model.get("pictures");
     for (const [key, made] of tiles) {
       const picture = pictures[key] || "";
-      if (made.picture !== picture) made.image.setAttribute("href", (made.picture = picture));
+      if (made.picture === picture) continue;
+      // a new element: one that is told of another picture shows the old one until that is decoded
+      const image = made.image.cloneNode(false);
+      image.setAttribute("href", (made.picture = picture));
+      made.image.replaceWith(image);
+      made.image = image;
     }
+    painted = pictures;
   };
 
   const choose = () => {
@@ -173,7 +192,7 @@ function render({ model, el }) {
     for (const each of el.querySelectorAll("[data-match]")) each.classList.toggle("ew-picked", each.dataset.match === picked);
   };
   const beside = () => {
-    side.innerHTML = model.get("beside");
+    side.innerHTML = said = model.get("beside");
   };
 
   // ---- blinking

@@ -1,9 +1,11 @@
 // Shows the text that Python made and tells Python the data-key of what was clicked.
 function render({ model, el }) {
   el.classList.add("ew-markup");
+  let drawn = null;
+  el.ewDrawn = () => drawn === model.get("markup");
   const draw = () => {
     const focused = el.contains(document.activeElement) && document.activeElement.dataset.key;
-    el.innerHTML = model.get("markup");
+    el.innerHTML = drawn = model.get("markup");
     // the text is redrawn whole, so a person moving by Tab would otherwise be thrown off the page
     if (focused) el.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   };

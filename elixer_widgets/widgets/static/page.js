@@ -43,6 +43,7 @@ function render({ model, el }) {
   el.classList.add("ew-root-mark");
   let root = null;
   let ended = false;
+  let watch = null;
   // the page is the box around this widget, and is there only after both are drawn
   const find = () => {
     root = el.closest(".ew-page");
@@ -67,7 +68,11 @@ function render({ model, el }) {
       model.set("theme", before);
       model.save_changes();
     }
-    model.send({ here: true }); // from now on it can keep pages that may be turned to
+    watch = watchOver(model, root, (page) => model.send({ painted: page }));
+    watchers.add(watch);
+    // from now on it can keep pages that may be turned to; what it missed till now is sent
+    model.send({ here: true, revision: model.get("stamp").revision });
+    root.addEventListener("ew-ask", ask);
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
     // classes rather than :has(), which would be looked at again with every change of the page
@@ -104,6 +109,7 @@ function render({ model, el }) {
   // keys struck one after the other: while the page waits for the next, data-struck says what came before, and what may
   // follow is shown; a key that cannot follow ends it and does nothing else
   let struck = "";
+  let begunAt = 0; // the page that was painted then
   const strike = (pressed) => {
     const table = model.get("shortcuts");
     const whole = struck && pressed !== "Escape" ? `${struck}>${pressed}` : pressed;
@@ -115,7 +121,20 @@ function render({ model, el }) {
     struck = keys;
     root.dataset.struck = keys;
   };
-  const act = (action) => (own[action] ? own[action]() : model.send({ pressed: action }));
+  const act = (action) => (own[action] ? own[action]() : model.send({ pressed: action, page: watch.seen }));
+  // what is said where nobody overlooks it, until the next key does something
+  const say = (words) => {
+    let box = root.querySelector(":scope > .ew-notice");
+    if (!box && words) {
+      box = document.createElement("div");
+      box.className = "ew-notice";
+      box.setAttribute("role", "status");
+      root.append(box);
+    }
+    if (box) box.textContent = words;
+  };
+  // tells when all that was sent to Python before was done and is drawn: data-settled holds the question's number
+  const ask = (event) => model.send({ asked: event.detail });
   const key = (event) => {
     // nothing typed here may reach the notebook, where a stray letter would insert a cell
     event.stopPropagation();
@@ -132,9 +151,18 @@ function render({ model, el }) {
     const held = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
     if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
     const waited = struck;
+    if (!waited) begunAt = watch.seen;
     const action = strike(held + event.key);
     if (waited || struck || action) event.preventDefault();
-    if (action && !(waited && event.key === "Escape")) act(action);
+    if (!action || (waited && event.key === "Escape")) return;
+    // keys mean what the page shows, from the first of them to the last
+    if (!model.get("anytime").includes(action) && (!begunAt || begunAt !== watch.seen)) {
+      root.dataset.dropped = Number(root.dataset.dropped ?? 0) + 1;
+      say(`${action}: not taken: the page was not drawn yet`);
+      return;
+    }
+    say("");
+    act(action);
   };
   const click = (event) => {
     const begun = event.target.closest?.("[data-strike]")?.dataset.strike;
@@ -198,6 +226,9 @@ function render({ model, el }) {
   find();
   return () => {
     ended = true;
+    watch?.end();
+    watchers.delete(watch);
+    root?.removeEventListener("ew-ask", ask);
     sizes.disconnect();
     themes.disconnect();
     preference.removeEventListener("change", theme);
@@ -210,6 +241,9 @@ function render({ model, el }) {
     model.off("change:busy", busy);
   };
 }
+// The views of this page; each page of a notebook has a module of its own.
+const watchers = new Set();
+
 // What many widgets changed, in one message: each model gets its part, and all are drawn within one frame.
 function spread({ model }) {
   const manager = model.widget_manager;
@@ -253,15 +287,14 @@ function spread({ model }) {
       each.trigger("data_updated");
     }
   };
-  const apply = async (message, page = []) => {
-    const there = await message;
-    const models = [...page, ...there].map(([each]) => each);
-    // what was sent before comes first
-    const ready = Promise.all(models.map((each) => each.state_change)).then(() => read(there));
-    const hurry = hasten(models).catch((error) => console.error(error));
-    const done = Promise.all([ready, hurry]).then(([found]) => write([...page, ...found]));
-    for (const each of models) each.state_change = done; // and what is sent later waits
-    return done;
+  // Everything that Python changes comes this way, so that the messages' order is that of the changes; none waits for
+  // views that are being made, which read what their models hold when they draw. What stands on the page is looked at
+  // within the same task: nothing is painted between.
+  const apply = async (message, page, stamp) => {
+    const found = await read(await message);
+    write([...(page ?? []), ...found]);
+    (await me).set_state({ stamp });
+    for (const each of watchers) each.look();
   };
   // pages that may be turned to, with their pictures decoded: a turn has only to name one
   const pages = new Map();
@@ -273,16 +306,28 @@ function spread({ model }) {
     await Promise.all(pictures.map((each) => each.decode().catch(() => null)));
     model.send({ have: number });
   };
+  const me = manager.get_model(model.get("me")); // whole, and not as it is lent
+  const figures = Promise.all(model.get("plots").map((id) => known(id))).then((all) => all.filter(Boolean));
+  figures.then((all) => hasten(manager, all)).catch((error) => console.error(error));
   let last = Promise.resolve();
+  let expected = model.get("stamp").revision + 1;
   model.on("msg:custom", (content, buffers) => {
     if (content?.page) keep(content.rehearsed, content.keep, content.page, buffers).catch((error) => console.error(error));
+    if (content && "answered" in content) {
+      last = last.then(() => watchers.forEach((each) => each.settled(content.answered)));
+    }
     if (!content?.states) return;
-    const { show } = content;
+    const { show, stamp } = content;
     const page = pages.get(show);
     pages.delete(show);
-    if (show && !page) model.send({ missing: show });
+    // one that never came, or a page that was never kept: all is asked for, and nothing shown before it is there
+    const missing = !content.all && (stamp.revision > expected || (show && !page));
+    expected = stamp.revision + 1;
+    if (missing) model.send({ missing: show ?? 0 });
     const message = find(content.states, buffers);
-    last = last.then(() => apply(message, page?.found)).catch((error) => console.error(error));
+    last = last
+      .then(() => apply(message, page?.found, { ...stamp, whole: stamp.whole && !missing }))
+      .catch((error) => console.error(error));
   });
 }
 // The pictures in what widgets are to show, as the browser will ask for them.

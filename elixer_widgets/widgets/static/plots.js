@@ -1,28 +1,38 @@
 // bqplot draws with care for what this page never asks of it: curves that move, dots, names beside curves, axes that are
 // drawn three times. Here its plots are drawn at once and once. Python puts this file before page.js.
-let hurried = false;
 const here = (view) => Boolean(view.el?.closest(".ew-page") ?? view.d3el?.node()?.closest(".ew-page"));
 
-// Finds the parts of bqplot by a curve among these models; it has none to import.
-async function hasten(models) {
-  if (hurried) return;
-  const plotted = models.find((each) => each.get("_view_name") === "Lines" && Object.keys(each.views ?? {}).length);
-  if (!plotted) return;
-  const view = await Object.values(plotted.views)[0];
-  const [axis] = await Promise.all(view.parent?.axis_views?.views ?? []);
-  if (hurried || !view.d3el) return;
-  hurried = true;
-  const selections = Object.getPrototypeOf(view.d3el);
-  if (selections.ewHurried) return; // another page in the same notebook
-  selections.ewHurried = true;
-  changeAtOnce(selections);
-  drawPlainly(Object.getPrototypeOf(view));
-  if (axis) drawAxesOnce(Object.getPrototypeOf(axis));
+// Changes bqplot's parts before they draw: its curves and axes, found through the models of a plot, as it has none to
+// import; and d3's selections through the first of those that draws.
+async function hasten(manager, figures) {
+  const [figure] = figures;
+  if (!figure) return;
+  const some = [figure.get("marks").find((each) => each.get("_view_name") === "Lines"), figure.get("axes")[0]];
+  const load = (each) =>
+    each && manager.loadClass(each.get("_view_name"), each.get("_view_module"), each.get("_view_module_version"));
+  const [curves, axes] = await Promise.all(some.map(load));
+  if (!curves || !axes || curves.prototype.ewHurried) return; // another page in the same notebook did it
+  curves.prototype.ewHurried = true;
+  drawPlainly(curves.prototype);
+  drawAxesOnce(axes.prototype);
+  for (const views of [curves.prototype, axes.prototype]) {
+    const { render } = views;
+    views.render = function () {
+      settleTransitions(this);
+      return render.call(this);
+    };
+  }
+}
+// From now on what this view draws is drawn at once.
+function settleTransitions(view) {
+  const one = view.d3el ?? view.svg;
+  if (one) changeAtOnce(Object.getPrototypeOf(one));
 }
 // Plots change through d3's transitions, even those that take no time: each waits for a frame or two, and reads every
 // number of the old and the new curve to find what lies between.
 function changeAtOnce(selections) {
-  if (!selections.transition || !selections.node) return;
+  if (selections.ewHurried || !selections.transition || !selections.node) return;
+  selections.ewHurried = true;
   const { transition } = selections;
   selections.transition = function (...given) {
     if (!this.node()?.closest(".ew-page")) return transition.apply(this, given);
@@ -62,12 +72,16 @@ function drawPlainly(curves) {
     const plain = !get("marker") && get("interpolation") === "linear" && ["none", "inside"].includes(get("fill"));
     const linear = [x, y].every((each) => each.model.type === "linear");
     if (!plain || !linear || get("labels_visibility") === "label" || !here(this)) return update_line_xy.call(this, animated);
+    const closure = this.path_closure();
     this.d3el
       .selectAll(".curve")
       .select(".line")
-      .attr("d", (curve) => {
+      .each(function (curve) {
         const drawn = path(curve.values, x, y);
-        return drawn && drawn + this.path_closure();
+        const whole = drawn && drawn + closure;
+        this.setAttribute("d", whole);
+        // what it was drawn of, for drawn.js
+        this.ewDrawn = { values: curve.values, x: straight(x), y: straight(y), path: whole };
       });
     this.xPixels = this.yPixels = this.pixelCoords = []; // for bqplot's selectors, of which this page has none
     return undefined;
