@@ -364,7 +364,9 @@ def register(state: ExplorerState, desk: Desk) -> None:
         offer(f"label {label}", f"h>{key}", f"Its kind is {label}, or not", partial(desk.label, label))
     offer("take back answer", "Backspace", "Take back the last answer, and show its detection", desk.take_back)
     offer("next unanswered", "N", "Turn to the next detection without an answer", desk.next_unanswered, anytime=True)
-    offer("advance", "A", "Turn the page by itself after a complete answer, or not", partial(_toggle, desk), anytime=True)
+    offer(
+        "advance", "A", "Turn the page by itself after a complete answer, or not", partial(_toggle, desk), anytime=True
+    )
     offer("settle", "D", "Settle disagreements, or end it", desk.settle_disagreements, anytime=True)
 
 

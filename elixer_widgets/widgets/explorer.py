@@ -71,8 +71,8 @@ class PageFrame(anywidget.AnyWidget):
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
     theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
     me = Unicode("", help="its own model id").tag(sync=True)
-    anytime = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
-    plots = List(help="model ids of the plots").tag(sync=True)
+    anytime: Any = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
+    plots: Any = List(help="model ids of the plots").tag(sync=True)
     stamp = Dict(help="what the page shows: page, of, whole, revision; see `Explorer`").tag(sync=True)
 
     def notify_change(self, change: Any) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 import anywidget
 from traitlets import Float, Unicode

@@ -34,9 +34,7 @@ def register(state: ExplorerState) -> None:
 
     def offer(name: str, key: str, help: str, group: str, do: object = None) -> None:
         anytime = group == PAGES or name in IN_BROWSER
-        state.register(
-            name, key=key, help=help, do=do if callable(do) else lambda: None, group=group, anytime=anytime
-        )
+        state.register(name, key=key, help=help, do=do if callable(do) else lambda: None, group=group, anytime=anytime)
 
     offer("next", "n ArrowRight", "Turn to the next detection.", PAGES, state.next)
     offer("previous", "p ArrowLeft", "Turn to the previous detection.", PAGES, state.previous)

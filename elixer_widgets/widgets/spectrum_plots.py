@@ -15,7 +15,8 @@ from elixer_widgets.widgets.spectrum_data import HEADROOM, LABEL_ROWS, MOST_LABE
 LEFT, RIGHT = 42, 16
 """px beside a plot."""
 
-NOTHING = np.array([np.nan, np.nan])
+NOTHING = np.array([0.0])
+"""Coordinates of a curve that is not drawn: of one point there is no line."""
 
 
 def axes(x: bq.Scale, y: bq.Scale) -> list[bq.Axis]:
@@ -56,7 +57,12 @@ def sky_bands(x: bq.Scale, unit: bq.Scale) -> list[bq.Lines]:
 
 
 def put(mark: bq.Lines, x: np.ndarray, y: np.ndarray) -> None:
-    """Give a curve its points in one message; none if it has them, for the browser would draw it again."""
+    """Give a curve its points in one message; none if it has them, for the browser would draw it again.
+
+    The last is always a number, one of no line if need be: bqplot puts a curve's name there before it hides it.
+    """
+    if not (np.isfinite(x[-1]) and np.isfinite(y[-1])):
+        x, y = np.append(x, 0.0), np.append(y, 0.0)
     if np.array_equal(mark.x, x, equal_nan=True) and np.array_equal(mark.y, y, equal_nan=True):
         return
     with mark.hold_sync():

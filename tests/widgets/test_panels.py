@@ -330,4 +330,5 @@ def test_a_turn_to_a_known_detection_sends_each_widget_once(explorer, monkeypatc
     sent = []
     monkeypatch.setattr(W.Widget, "_send", lambda self, message, buffers=None: sent.append(self.model_id))
     explorer.state.position = 2
-    assert sent and len(sent) == len(set(sent))
+    parts = [model for model in sent if model != explorer.frame.model_id]  # the frame tells what page it is besides
+    assert parts and len(parts) == len(set(parts))

@@ -50,7 +50,7 @@ function wrongNames(figure, view) {
 }
 function wrongAxis(figure, view) {
   if (!view.model.get("visible")) return "";
-  const upright = view.model.get("orientation") === "vertical";
+  const upright = ["left", "right"].includes(view.model.get("side"));
   const scale = view.model.get("scale");
   const along = plain(scale, figure.padded_range(upright ? "y" : "x", scale));
   const ticks = [...view.el.querySelectorAll(".tick")];
@@ -100,7 +100,9 @@ function plotOf(figure, changed) {
     figure.should_relayout = true;
     figure.relayoutImpl();
     figure.visible = visible;
+    made.size = figure.el.getBoundingClientRect();
     for (const view of marks) view.draw(false);
+    changes.takeRecords(); // this was ours
   };
   const sizes = new ResizeObserver(() => {
     made.size = figure.el.getBoundingClientRect();
@@ -158,12 +160,14 @@ function watchOver(model, root, painted) {
   const look = () => {
     if (ended || !root.isConnected) return;
     for (const plot of plots.values()) {
-      if (plot.look() && plot.wrong !== "not there yet") {
+      // once before each frame: what drawing anew does not mend stays covered
+      if (plot.look() && plot.wrong !== "not there yet" && !plot.tried) {
+        plot.tried = true;
+        requestAnimationFrame(() => (plot.tried = false));
         const { wrong } = plot;
         plot.draw();
-        plot.look();
-        root.dataset.redrawn = `${Number(root.dataset.redrawn ?? 0) + 1}`;
-        if (plot.wrong) console.warn(`plot drawn again for its ${wrong}, and its ${plot.wrong} are still not right`);
+        root.dataset.redrawn = Number(root.dataset.redrawn ?? 0) + 1;
+        root.dataset.why = plot.look() ? `${wrong}, still ${plot.wrong}` : wrong;
       }
     }
     const stamp = stampOf();
