@@ -9,10 +9,12 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from astropy.wcs import WCS
+from astropy.wcs import WCS, NoConvergence
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from elixer_widgets._errors import NAN, DataError
+from elixer_widgets._headers import require_sky
+from elixer_widgets._pixels import image_of, number_of
 from elixer_widgets._sections import find_plane, read_section
 
 
@@ -65,9 +67,10 @@ class Cutout:
     Parameters
     ----------
     data : array, shape (ny, nx)
-        Counts, float32; NaN where the image has no data.
+        Counts, float32; NaN where the image has no data. Masked and infinite pixels become NaN; a Quantity in a flux
+        density (Jy, nanomaggies) is converted to counts of `zero_point`.
     wcs : astropy.wcs.WCS
-        Celestial WCS of `data`.
+        Celestial WCS of `data`, in RA and Dec of ICRS or J2000.
     band : str
         Filter, for example "g".
     zero_point : float
@@ -82,9 +85,16 @@ class Cutout:
     start_radius : float
         First radius of the growing aperture, arcsec; NaN lets the measurement choose.
     error : array, shape (ny, nx), optional
-        Standard deviation of a pixel in counts.
+        Standard deviation of a pixel in counts. Zero, negative, infinite or masked means that it is not known (NaN, and
+        the pixel is not used); where no pixel has an error there is none (None), and the noise is that of the sky.
     note : str
         What is wrong with it, in words ("partly outside the image", "blank"); empty if nothing.
+
+    Raises
+    ------
+    DataError
+        If `data` is no image of numbers, `error` has another shape, a unit cannot be converted, or `wcs` does not give
+        RA and Dec.
     """
 
     data: np.ndarray
@@ -100,6 +110,25 @@ class Cutout:
     exposure_time: float = NAN
     path: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        zero_point = number_of(self.zero_point, "Cutout.zero_point")
+        data = image_of(self.data, "Cutout.data", zero_point)
+        object.__setattr__(self, "zero_point", zero_point)
+        object.__setattr__(self, "data", data)
+        if self.error is not None:
+            error = image_of(self.error, "Cutout.error", zero_point)
+            if error.shape != data.shape:
+                raise DataError(f"Cutout.error has shape {error.shape}, data {data.shape}; give one error a pixel")
+            known = error > 0
+            error = error if known.all() else np.where(known, error, np.nan).astype(error.dtype)
+            object.__setattr__(self, "error", error if known.any() else None)
+        if not isinstance(self.wcs, WCS):
+            raise DataError(f"Cutout.wcs: {self.wcs!r:.40} is not a WCS; give astropy.wcs.WCS of the image")
+        try:
+            require_sky(self.wcs)
+        except DataError as fault:
+            raise DataError(f"Cutout.wcs: {fault}") from fault
 
     @cached_property
     def pixel_scale(self) -> float:
@@ -123,14 +152,17 @@ class Cutout:
         return {}
 
     def pixel(self, ra: float, dec: float) -> tuple[float, float]:
-        """Zero-based (x, y) of a position in degrees."""
-        x, y = self._celestial.world_to_pixel_values(ra, dec)
+        """Zero-based (x, y) of a position in degrees; NaN where the projection does not reach."""
+        try:
+            x, y = self._celestial.world_to_pixel_values(ra, dec)
+        except NoConvergence:  # far outside, a distortion has no inverse
+            return NAN, NAN
         return float(x), float(y)
 
     def sky(self, x: float, y: float) -> tuple[float, float]:
         """(ra, dec) in degrees of a zero-based pixel position."""
         ra, dec = self._celestial.pixel_to_world_values(x, y)
-        return float(ra), float(dec)
+        return float(ra) % 360.0, float(dec)
 
     @classmethod
     def from_fits(

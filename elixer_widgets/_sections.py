@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import warnings
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
-from astropy.wcs import WCS, Sip
-from astropy.wcs.utils import proj_plane_pixel_scales
+from astropy.wcs import WCS, NoConvergence, Sip
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._headers import celestial_wcs, pixel_scale
+from elixer_widgets._packed import require_file, require_header, unpacked
 
-# What astropy raises for files that are not FITS, cut short, or broken inside a compressed tile.
-BROKEN = (
-    OSError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    EOFError,
-    RuntimeError,
-    zlib.error,
-    lzma.LZMAError,
-    fits.VerifyError,
-)
+# An image in a file of this many HDUs or later is not looked for: a few bytes each, there may be any number.
+_MOST_HDUS = 1000
+
+# Pixels of a compressed tile, which is unpacked whole, and of an image that can only be read whole; some 16 bytes each.
+_LARGEST_WHOLE = 50_000_000
+
+# A cutout has no more pixels a side: 30" of the finest camera are 2,000.
+_LARGEST_SIDE = 6_000
 
 # What is kept of a header: exposure and the zero points of the surveys. Some headers have ten thousand cards.
 KEYWORDS = (
@@ -50,9 +40,10 @@ _PADDING_FRACTION = 0.01
 class ImagePlane:
     """Where one image lies in one file: known from headers alone.
 
-    `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `keywords` the header's values of
-    `KEYWORDS`; `raw` the type of the pixels and the byte where they begin, for an image that is neither compressed nor
-    scaled.
+    `shape` is (ny, nx); `degenerate` the number of leading axes of length 1; `swapped` whether the file has Dec along
+    the rows, so that pixels are transposed when they are read; `keywords` the header's values of `KEYWORDS`; `raw` the
+    type of the pixels and the byte where they begin, for an image that is neither compressed nor scaled; `note` what of
+    the header was not taken as it stands.
     """
 
     path: str
@@ -62,12 +53,17 @@ class ImagePlane:
     pixel_scale: float
     floating: bool = True
     degenerate: int = 0
+    swapped: bool = False
+    note: str = ""
     keywords: dict[str, float | str] = field(default_factory=dict)
     raw: tuple[str, int] | None = None
 
     def pixel(self, ra: float, dec: float) -> tuple[float, float]:
         """Zero-based (x, y) of a position; NaN where the projection does not reach."""
-        x, y = self.wcs.world_to_pixel_values(ra, dec)
+        try:
+            x, y = self.wcs.world_to_pixel_values(ra, dec)
+        except NoConvergence:  # far outside, a distortion has no inverse
+            return np.nan, np.nan
         return float(x), float(y)
 
     def margin(self, ra: float, dec: float) -> float:
@@ -93,47 +89,46 @@ def _plane(
     index: int,
     hdu: fits.ImageHDU | fits.PrimaryHDU | fits.CompImageHDU,
     primary: fits.Header,
-) -> ImagePlane | None:
-    """The plane of one HDU, or None if it holds no two-dimensional image with a celestial WCS.
+) -> ImagePlane | str:
+    """The plane of one HDU, or why it holds no two-dimensional image with a celestial WCS; "" if it is no image.
 
     Keywords of the primary header stand in for those that the image's own header lacks.
     """
-    if not getattr(hdu, "is_image", False):
-        return None
+    if not getattr(hdu, "is_image", False) or not hdu.shape:
+        return ""
     shape = tuple(hdu.shape)
     if len(shape) < 2 or any(length != 1 for length in shape[:-2]) or min(shape[-2:]) < 1:
-        return None
+        return f"its shape is {shape}, not that of one image"
     header = hdu.header
-    if "CTYPE1" not in header:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
-        try:
-            wcs = WCS(header)
-            if wcs.naxis != 2 or wcs.wcs.lng != 0:  # else it is the celestial part, and a copy takes a millisecond
-                wcs = wcs.celestial
-            scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs))) * 3600.0) if wcs.has_celestial else np.nan
-        except (ValueError, KeyError, IndexError, TypeError):
-            return None
-    # Galactic and swapped axes are not what positions in RA and Dec can be looked up in.
-    if not np.isfinite(scale) or scale <= 0 or wcs.naxis != 2 or wcs.wcs.lng != 0 or wcs.wcs.lngtyp != "RA":
-        return None
-    keywords = {}
-    for name in KEYWORDS:
-        value = header.get(name, primary.get(name))
-        if isinstance(value, int | float | str):
-            keywords[name] = value
+    try:
+        wcs, swapped, note = celestial_wcs(header)
+    except DataError as error:
+        return str(error)
+    ny, nx = (int(length) for length in (shape[:-3:-1] if swapped else shape[-2:]))
     return ImagePlane(
         path=path,
         hdu=index,
-        shape=(int(shape[-2]), int(shape[-1])),
+        shape=(ny, nx),
         wcs=wcs,
-        pixel_scale=scale,
+        pixel_scale=pixel_scale(wcs),
         floating=int(header.get("BITPIX", -32)) < 0 or "ZBITPIX" in header,
         degenerate=len(shape) - 2,
-        keywords=keywords,
+        swapped=swapped,
+        note=note,
+        keywords=_keywords(header, primary),
         raw=_raw(path, hdu),
     )
+
+
+def _keywords(header: fits.Header, primary: fits.Header) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for name in KEYWORDS:
+        value = header.get(name, primary.get(name))
+        if isinstance(value, str):
+            found[name] = value
+        elif isinstance(value, int | float) and abs(value) < 1e300:  # there are integers that no float can hold
+            found[name] = float(value)
+    return found
 
 
 # FITS standard 4.0, table 8: BITPIX to pixel type, big-endian.
@@ -168,51 +163,50 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
     DataError
         If the file cannot be read or has no such image.
     """
-    name = os.fspath(path)
+    name = require_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(name, memmap=True, lazy_load_hdus=True) as hdus:
-                if hdu is not None:
-                    index = hdus.index_of(hdu)
-                    plane = _plane(name, index, hdus[index], hdus[0].header)
-                    if plane is None:
-                        raise DataError(
-                            f"{name}: HDU {hdu!r} holds no two-dimensional image with a celestial WCS; "
-                            "name another HDU, or leave it out to take the first that does"
-                        )
-                    return plane
-                for index, one in enumerate(hdus):
-                    plane = _plane(name, index, one, hdus[0].header)
-                    if plane is not None:
-                        return plane
-    except FileNotFoundError as error:
-        raise DataError(f"{name}: there is no such file; check the path") from error
+            return _find(name, hdu)
     except DataError:
         raise
-    except BROKEN as error:
+    except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
         what = f"HDU {hdu!r}" if hdu is not None and isinstance(error, KeyError | IndexError) else "this"
         raise DataError(
             f"{name}: {what} cannot be read as a FITS image ({error!s:.80}); give an intact FITS image"
         ) from error
+
+
+def _find(name: str, hdu: int | str | None) -> ImagePlane:
+    packed = unpacked(name)
+    with packed or open(name, "rb") as file:
+        require_header(file)
+    reasons: list[str] = []
+    packed = unpacked(name)
+    with fits.open(packed or name, memmap=packed is None, lazy_load_hdus=True) as hdus:
+        if hdu is not None:
+            index = hdus.index_of(hdu)
+            plane = _plane(name, index, hdus[index], hdus[0].header)
+            if isinstance(plane, str):
+                raise DataError(
+                    f"{name}: HDU {hdu!r} holds no two-dimensional image with a celestial WCS"
+                    f"{': ' if plane else ''}{plane}; name another HDU, or leave it out to take the first that does"
+                )
+            return plane
+        for index, one in enumerate(hdus):
+            if index >= _MOST_HDUS:
+                reasons.append(f"its first {_MOST_HDUS} HDUs hold none")
+                break
+            plane = _plane(name, index, one, hdus[0].header)
+            if isinstance(plane, ImagePlane):
+                return plane
+            if plane:
+                reasons.append(f"HDU {index}: {plane}")
+    more = f", and {len(reasons) - 2} more" if len(reasons) > 2 else ""
+    why = f" ({'; '.join(reasons[:2])}{more})" if reasons else ""
     raise DataError(
-        f"{name}: no two-dimensional image with a celestial WCS in it; give an image with RA and Dec in its header"
+        f"{name}: no two-dimensional image with a celestial WCS in it{why}; give an image with RA and Dec in its header"
     )
-
-
-# How files that are compressed as a whole begin.
-_PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ", lzma.open),
-)
-
-
-def _unpacker(path: str) -> Callable[..., Any] | None:
-    """What opens a file that is compressed as a whole (gzip, bzip2, xz), else None."""
-    with open(path, "rb") as file:
-        start = file.read(6)
-    return next((opener for mark, opener in _PACKERS if start.startswith(mark)), None)
 
 
 def read_section(plane: ImagePlane, position: tuple[float, float], size: float) -> tuple[np.ndarray, WCS, str]:
@@ -253,20 +247,20 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
     x, y = plane.pixel(ra, dec)
     side = max(int(np.ceil(size / plane.pixel_scale - 1e-6)), 1)
     # An image far smaller than the request must not allocate the request.
-    if side > 20_000:
+    if side > _LARGEST_SIDE:
         raise DataError(f"{plane.path}: {size:g} arcsec are {side} pixels a side; ask for a smaller cutout")
     x0, y0 = (round(value - (side - 1) / 2) for value in (x, y))
     ya, yb, xa, xb = max(y0, 0), min(y0 + side, ny), max(x0, 0), min(x0 + side, nx)
     try:
         inside = _pixels(plane, slice(ya, yb), slice(xa, xb))
-    except BROKEN as error:
+    except Exception as error:  # a damaged tile makes the FITS library fail in any of its parts
         raise DataError(
             f"{plane.path}: rows {ya} to {yb} cannot be read ({error!s:.80}); "
             "the file is cut short or broken, fetch it again"
         ) from error
     if inside.shape != (yb - ya, xb - xa):
         raise DataError(f"{plane.path}: the file ends before row {yb}; it is cut short, fetch it again")
-    notes = []
+    notes = [plane.note] if plane.note else []
     inside[~np.isfinite(inside)] = np.nan
     inside = _linear(inside, plane)
     if plane.floating:
@@ -297,26 +291,37 @@ def read_section(plane: ImagePlane, position: tuple[float, float], size: float) 
 
 def _pixels(plane: ImagePlane, rows: slice, columns: slice) -> np.ndarray:
     """A rectangle of the image as float32. Only its own bytes are read where the file allows that."""
+    if plane.swapped:
+        return np.ascontiguousarray(_stored(plane, plane.shape[0], columns, rows).T)
+    return _stored(plane, plane.shape[1], rows, columns)
+
+
+def _stored(plane: ImagePlane, length: int, rows: slice, columns: slice) -> np.ndarray:
+    """A rectangle of the image as it lies in the file, whose rows are of `length` pixels."""
     width = columns.stop - columns.start
+    packed = unpacked(require_file(plane.path))
     if plane.raw is not None:
         pixel, start = np.dtype(plane.raw[0]), plane.raw[1]
         out = np.empty((rows.stop - rows.start, width), dtype=np.float32)
-        unpacker = _unpacker(plane.path)
         # A packed file is read from its beginning, but never held whole.
-        with unpacker(plane.path, "rb") if unpacker else open(plane.path, "rb", buffering=0) as file:
+        with packed or open(plane.path, "rb", buffering=0) as file, np.errstate(over="ignore"):
             for index, row in enumerate(range(rows.start, rows.stop)):
-                file.seek(start + pixel.itemsize * (row * plane.shape[1] + columns.start))
+                file.seek(start + pixel.itemsize * (row * length + columns.start))
                 line = file.read(pixel.itemsize * width)
                 if len(line) < pixel.itemsize * width:
                     raise OSError(f"the file ends in row {row}")
                 out[index] = np.frombuffer(line, dtype=pixel)
         return out
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
         warnings.simplefilter("ignore", AstropyWarning)
         # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
-        with fits.open(plane.path, memmap=False, lazy_load_hdus=True) as hdus:
+        with fits.open(packed or plane.path, memmap=False, lazy_load_hdus=True) as hdus:
             image = hdus[plane.hdu]
-            source = image.data if _unpacker(plane.path) else image.section
+            tile = getattr(image, "tile_shape", None)
+            if tile and float(np.prod(tile, dtype=float)) > _LARGEST_WHOLE:
+                raise OSError(f"its tiles have {np.prod(tile, dtype=float):.3g} pixels; compress it in smaller tiles")
+            small = plane.shape[0] * plane.shape[1] <= _LARGEST_WHOLE
+            source = image.data if packed and small else image.section
             return np.array(source[(0,) * plane.degenerate + (rows, columns)], dtype=np.float32)
 
 

@@ -20,7 +20,7 @@ import sys
 import warnings
 from pathlib import Path
 
-MODULES = ("fuzzing.release_readers",)
+MODULES = ("fuzzing.release_readers", "fuzzing.image_readers")
 """Where readers register themselves."""
 
 

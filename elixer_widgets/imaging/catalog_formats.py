@@ -9,7 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from elixer_widgets.detection import NAN, DataError
-from elixer_widgets.imaging.columns import DEC, IDENTIFIERS, RA, Columns, first, identifiers, numbers, read_columns
+from elixer_widgets.imaging.columns import (
+    DEC,
+    IDENTIFIERS,
+    RA,
+    Columns,
+    Read,
+    first,
+    flux_zero_point,
+    identifiers,
+    numbers,
+    positions,
+    read_columns,
+)
 from elixer_widgets.imaging.files import first_existing
 from elixer_widgets.imaging.tables import CatalogTable, magnitudes_of_fluxes, plain_magnitudes
 
@@ -19,6 +31,10 @@ ANGLE = ("theta", "pa", "theta_sky", "theta_j2000")
 
 # SExtractor gives A_WORLD in degrees, and A_IMAGE in pixels, which no table tells the size of.
 _AXIS_UNITS = {"a_world": 3600.0, "b_world": 3600.0, "a_image": NAN, "b_image": NAN}
+
+
+_STATED_UNITS = {"deg": 3600.0, "degree": 3600.0, "degrees": 3600.0, "arcmin": 60.0, "arcsec": 1.0}
+_STATED_UNITS |= {"pix": NAN, "pixel": NAN, "pixels": NAN}
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,7 @@ class CatalogFormat:
         return first_existing(folder, self.files, key)
 
     def read(self, path: Path, name: str) -> CatalogTable:
-        """The whole catalogue; rows without a position are left out.
+        """The whole catalogue; rows without a position are left out, as `notes` says.
 
         Raises
         ------
@@ -86,8 +102,7 @@ class CatalogFormat:
         brightness = [group for column in self.bands.values() for group in (column.values, column.errors)]
         radians = (*self.ra, *self.dec) if self.angle_unit == "rad" else ()
         columns = read_columns(path, (n for group in (*groups, *redshifts, *brightness) for n in group), radians)
-        ra, dec = numbers(columns, self.ra, path), numbers(columns, self.dec, path)
-        good = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+        ra, dec, good = positions(columns, self.ra, self.dec, path)
         for flag, value in self.keep.items():
             good &= numbers(columns, (flag,), path) == value
         mags = {}
@@ -103,7 +118,7 @@ class CatalogFormat:
             if np.isnan(column.zero_point):
                 mags[band] = plain_magnitudes(level, noise)
             else:
-                mags[band] = magnitudes_of_fluxes(level, noise, column.zero_point)
+                mags[band] = magnitudes_of_fluxes(level, noise, flux_zero_point(columns, used, column.zero_point))
         if not mags:
             looked = ", ".join(column.values[0] for column in self.bands.values())
             raise DataError(
@@ -111,8 +126,8 @@ class CatalogFormat:
             )
         shape = {}
         for what, axis in (("major", self.major), ("minor", self.minor), ("position_angle", self.angle)):
-            scale = _AXIS_UNITS.get(first(columns, axis), 1.0)
-            shape[what] = numbers(columns, axis, size=ra.size)[good] * scale
+            scale = _axis_unit(columns, first(columns, axis))
+            shape[what] = numbers(columns, axis, size=ra.size)[good] * (1.0 if what == "position_angle" else scale)
         z = [numbers(columns, names, size=ra.size)[good] for names in redshifts]
         return CatalogTable(
             ra=ra[good],
@@ -121,8 +136,15 @@ class CatalogFormat:
             identifiers=identifiers(columns, self.identifier, ra.size)[good],
             mags=mags,
             redshifts=np.where(np.stack(z, axis=-1) > 0, np.stack(z, axis=-1), np.nan),
+            notes=tuple(columns.notes),
             **shape,
         )
+
+
+def _axis_unit(columns: Read, name: str) -> float:
+    """arcsec in the unit of a semi-axis: the one that the table states, else that of the column's name."""
+    stated = columns.units.get(name, "").strip().lower()
+    return _STATED_UNITS.get(stated, _AXIS_UNITS.get(name, 1.0))
 
 
 def tractor_shape(r: np.ndarray, e1: np.ndarray, e2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -153,13 +175,13 @@ class TractorFormat:
         Raises
         ------
         DataError
-            If the file cannot be read or is no Tractor catalogue.
+            If the file cannot be read or is not a Tractor catalogue.
         """
         bands = "ugrizy"
         shapes = [f"shape{kind}_{part}" for kind in ("", "exp", "dev") for part in ("r", "e1", "e2")]
         fluxes = [f"flux{kind}_{band}" for kind in ("", "_ivar") for band in bands]
         columns = read_columns(path, ("ra", "dec", "objid", "type", *shapes, *fluxes))
-        ra, dec = numbers(columns, ("ra",), path), numbers(columns, ("dec",), path)
+        ra, dec, good = positions(columns, ("ra",), ("dec",), path)
         mags = {}
         for band in bands:
             if f"flux_{band}" not in columns:
@@ -171,17 +193,20 @@ class TractorFormat:
             flux = np.where(seen, numbers(columns, (f"flux_{band}",)), np.nan)
             if f"flux_ivar_{band}" not in columns:
                 flux = numbers(columns, (f"flux_{band}",))
-            mags[band] = magnitudes_of_fluxes(flux, sigma, 22.5)
-        major, minor, angle = self._shapes(columns, ra.size)
+            mags[band] = magnitudes_of_fluxes(flux[good], sigma[good], 22.5)
+        if not mags:
+            raise DataError(f"{path}: no flux_g, flux_r ... among its columns; give a Tractor catalogue")
+        major, minor, angle = (values[good] for values in self._shapes(columns, ra.size))
         return CatalogTable(
-            ra=ra,
-            dec=dec,
+            ra=ra[good],
+            dec=dec[good],
             name=name,
-            identifiers=identifiers(columns, ("objid",), ra.size),
+            identifiers=identifiers(columns, ("objid",), ra.size)[good],
             mags=mags,
             major=major,
             minor=minor,
             position_angle=angle,
+            notes=tuple(columns.notes),
         )
 
     @staticmethod

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._packed import require_file
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column, TractorFormat
 from elixer_widgets.imaging.columns import plain_name
@@ -62,7 +63,7 @@ def read_surveys(path: str | os.PathLike[str]) -> tuple[Survey, ...]:
         If the file cannot be read or says something that is not understood: it names file, survey, key and value, and
         what to write instead.
     """
-    path = Path(path)
+    path = Path(require_file(path))
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
@@ -70,18 +71,40 @@ def read_surveys(path: str | os.PathLike[str]) -> tuple[Survey, ...]:
         raise DataError(f"{path}: there is no such file of surveys; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error!s:.80}); check the file") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply; compare it with docs/surveys.md") from error
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path}: is not TOML ({error}); compare it with docs/surveys.md") from error
     wrong = sorted(set(content) - {"survey"})
     if wrong or not isinstance(content.get("survey"), list):
         what = f"{wrong[0]!r} is not known" if wrong else "there is no survey in it"
         raise DataError(f"{path}: {what}; begin each survey with a line [[survey]]")
+    if "\0" in path.read_text(encoding="utf-8", errors="replace") or any("\0" in one for one in _texts(content)):
+        raise DataError(f"{path}: there is a zero character in it; remove it")
     surveys = tuple(_Entry(path, i, entry).survey() for i, entry in enumerate(content["survey"], 1))
     names = [survey.name for survey in surveys]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise DataError(f"{path}: two surveys have the name {twice!r}; give each its own")
     return surveys
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a nest of lists and tables."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _odd(value: object) -> bool:
+    """Whether a number is none that can be reckoned with: TOML has inf, nan and integers of any length."""
+    return isinstance(value, int | float) and not abs(value) < 1e300
+
+
+def _below(value: object) -> bool:
+    return isinstance(value, int) and value < 0
 
 
 class _Entry:
@@ -114,7 +137,8 @@ class _Entry:
 
     def number(self, key: str, remedy: str, default: float = NAN, lowest: float = 0.0) -> float:
         value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= lowest:
+        given = key in self.values
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= lowest or (given and _odd(value)):
             raise self.fault(key, remedy)
         return float(value)
 
@@ -131,7 +155,9 @@ class _Entry:
     def table(self, key: str, kind: type | tuple[type, ...], remedy: str) -> dict[str, Any]:
         """A table whose values are all of one kind."""
         value = self.values.get(key, {})
-        good = isinstance(value, dict) and all(isinstance(v, kind) and not isinstance(v, bool) for v in value.values())
+        good = isinstance(value, dict) and all(
+            isinstance(v, kind) and not isinstance(v, bool) and not _odd(v) for v in value.values()
+        )
         if not good:
             raise self.fault(key, remedy)
         return value
@@ -155,7 +181,7 @@ class _Entry:
         bands = self.texts("bands", 'give a list of filters, as ["g", "r"]')
         psf = self.number("psf_fwhm", "give the seeing in arcsec, as 0.8", 1.0)
         hdu = self.values.get("hdu")
-        if hdu is not None and (isinstance(hdu, bool) or not isinstance(hdu, int | str)):
+        if hdu is not None and (isinstance(hdu, bool) or not isinstance(hdu, int | str) or hdu in ("",) or _below(hdu)):
             raise self.fault("hdu", 'give the number or the name of the HDU, as 1 or "SCI"')
         depth = self.table("depth", (int, float), "give limiting magnitudes by band, as { g = 25.5, r = 25.0 }")
         for band in depth:
@@ -191,7 +217,7 @@ class _Entry:
         try:
             groups = re.compile(pattern).groupindex
         except re.error as error:
-            raise self.fault("name_pattern", f"this is no regular expression ({error})") from error
+            raise self.fault("name_pattern", f"this is not a regular expression ({error})") from error
         if "band" not in groups and len(bands) > 1:
             raise self.fault("name_pattern", f"mark the band in it, as (?P<band>{'|'.join(bands)})")
         return pattern if re.search(r"fits", pattern) else pattern + ENDING
@@ -204,13 +230,15 @@ class _Entry:
         value = self.values.get("zero_point")
         if isinstance(value, str) and value.lower() in _RULES:
             return _RULES[value.lower()]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and not _odd(value):
             return FixedZeroPoint(float(value))
         if not isinstance(value, dict) or not value:
             raise self.fault("zero_point", remedy)
         whole = value.get("per_second", False)
         plain = {key: one for key, one in value.items() if key != "per_second"}
-        numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in plain.values())
+        numbers = all(
+            isinstance(one, int | float) and not isinstance(one, bool) and not _odd(one) for one in plain.values()
+        )
         if not isinstance(whole, bool):
             raise self.fault("zero_point", "per_second is true where the zero point is that of one count per second")
         if "keyword" in plain:
@@ -220,6 +248,8 @@ class _Entry:
                 set(plain) - {"keyword", "default"}
                 or not isinstance(keyword, str)
                 or not isinstance(default, int | float)
+                or isinstance(default, bool)
+                or ("default" in plain and _odd(default))
             ):
                 raise self.fault("zero_point", remedy)
             return HeaderZeroPoint((keyword.upper(),), float(default), whole)

@@ -44,13 +44,13 @@ def first_existing(folder: Path, patterns: Iterable[str], key: Mapping[str, str]
     for pattern in patterns:
         try:
             name = pattern.format(**key)
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, ValueError, AttributeError):
             continue  # the image's name has no such part
         here = folder
         while name.startswith("../"):
             here, name = here.parent, name[3:]
         if any(sign in name for sign in "*?["):
-            found = next((path for path in sorted(here.glob(name)) if path.is_file()), None)
+            found = next((path for path in sorted(here.glob(name.lstrip("/"))) if path.is_file()), None)
             if found is not None:
                 return found
         elif (here / name).is_file():

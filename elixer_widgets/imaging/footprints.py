@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -31,7 +32,9 @@ KEPT_FROM = 20
 
 INDICES = 100  # kept at most; those used longest ago go first
 
-FORMAT = 1  # of the kept files; raise it when their content changes
+TOLD = 5  # images that cannot be read, whose reasons are told in full
+
+FORMAT = 2  # of the kept files; raise it when their content changes
 
 _POINTS = 8  # on each edge of an image: between them, edges are taken for great circles, which they are in a TAN image
 _MARGIN = 1.0  # pixels by which an outline is wider than its image, for what is lost by that
@@ -87,7 +90,10 @@ def outline(plane: ImagePlane) -> np.ndarray:
     along = np.linspace(0.0, 1.0, _POINTS, endpoint=False)
     corners = np.array([(low, low), (right, low), (right, top), (low, top)])
     edge = np.concatenate([a + along[:, None] * (b - a) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)])
-    ra, dec = plane.wcs.pixel_to_world_values(edge[:, 0], edge[:, 1])
+    try:
+        ra, dec = plane.wcs.pixel_to_world_values(edge[:, 0], edge[:, 1])
+    except Exception as error:  # whatever the WCS library makes of a header
+        raise DataError(f"{plane.path}: its edge has no place on the sky ({error!s:.80}); check its WCS") from error
     points = np.stack([np.asarray(ra) % 360.0, dec], axis=-1)
     return points if np.isfinite(points).all() else np.zeros((0, 2))
 
@@ -115,6 +121,24 @@ def inside(polygon: np.ndarray, center: np.ndarray, point: np.ndarray) -> bool:
     return bool(np.sum(crosses & (tx < x + (ty - y) / rise * (x2 - x))) % 2)
 
 
+Stamp = tuple[int, int] | str
+"""When a file was written (ns) and its length, or why that cannot be told."""
+
+
+def _is_record(record: object) -> TypeGuard[list]:
+    """Whether an entry of the kept index is one: a damaged file may hold anything."""
+    if not (isinstance(record, list) and len(record) == 3):
+        return False
+    edge = record[2]
+    if isinstance(edge, str):
+        return True
+    if not isinstance(edge, list) or len(edge) not in (0, 8 * _POINTS):
+        return False
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in edge):
+        return False
+    return all(0 <= ra <= 360 and abs(dec) <= 90 for ra, dec in zip(edge[::2], edge[1::2], strict=True))
+
+
 class Footprints:
     """The images of one survey under one folder, from their headers, which are read once and kept.
 
@@ -129,45 +153,97 @@ class Footprints:
     def __init__(self, root: Path, survey: Survey, names: Iterable[str]) -> None:
         self.root = root
         self.survey = survey
-        self.broken: list[str] = []
-        self.tiles: list[Tile] = []
         pattern = re.compile(survey.name_pattern)
-        own: dict[str, tuple[str, dict[str, str]]] = {}
+        self._own: dict[str, tuple[str, dict[str, str]]] = {}
         for name in names:
             named = pattern.fullmatch(name.rsplit("/", 1)[-1])
             if named is not None and matches(name, survey.images):
                 key = {part: value for part, value in named.groupdict().items() if value is not None}
                 band = key.get("band", survey.bands[0])
-                own[name] = (survey.band_names.get(band, band), key)
-        for name, edge in self._edges(own).items():
-            if isinstance(edge, str):
-                self.broken.append(edge)
-                continue
-            band, key = own[name]
-            vectors = unit_vectors(*np.reshape(edge, (-1, 2)).T) if edge else np.zeros((0, 3))
-            self.tiles.append(Tile(os.path.join(root, name), band, key, survey.hdu, vectors))
-        self._centers = np.array([tile.center for tile in self.tiles]).reshape(-1, 3)
-        self._chords = 2.0 * np.sin(np.array([tile.reach for tile in self.tiles]) / 2.0) + 1e-9
+                self._own[name] = (survey.band_names.get(band, band), key)
+        self._faults: dict[str, str] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._tiles: dict[str, Tile] = {}
+        for name, edge in self._edges(self._own).items():
+            self._put(name, edge)
+        self._arrange()
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """The images that can be read."""
+        return list(self._tiles.values())
+
+    @property
+    def broken(self) -> list[str]:
+        """What is wrong with the others, the first few in full."""
+        self._look_again(self._faults)
+        told = list(self._faults.values())
+        if len(told) <= TOLD:
+            return told
+        rest = [name.rsplit("/", 1)[-1] for name in list(self._faults)[TOLD:]]
+        more = f", and {len(rest) - 20} more" if len(rest) > 20 else ""
+        return [*told[:TOLD], f"{len(rest)} more images cannot be read: {', '.join(rest[:20])}{more}"]
+
+    def _put(self, name: str, edge: list[float] | str) -> None:
+        """Take in what was found of one image."""
+        self._tiles.pop(name, None)
+        self._faults.pop(name, None)
+        if isinstance(edge, str):
+            self._faults[name] = edge
+            return
+        band, key = self._own[name]
+        vectors = unit_vectors(*np.reshape(edge, (-1, 2)).T) if edge else np.zeros((0, 3))
+        self._tiles[name] = Tile(os.path.join(self.root, name), band, key, self.survey.hdu, vectors)
+
+    def _arrange(self) -> None:
+        tiles = self.tiles
+        self._order = list(self._tiles)
+        self._centers = np.array([tile.center for tile in tiles]).reshape(-1, 3)
+        self._chords = 2.0 * np.sin(np.array([tile.reach for tile in tiles]) / 2.0) + 1e-9
+
+    def _look_again(self, names: Iterable[str]) -> None:
+        """Read the headers once more of those files that are not what they were, and of no others."""
+        changed = [name for name in names if self._stamp(name) != self._stamps.get(name)]
+        for name in changed:
+            stamp = self._stamp(name)
+            self._put(name, stamp if isinstance(stamp, str) else self._edge(name))
+            self._stamps[name] = stamp
+        if changed:
+            self._arrange()
 
     def covering(self, ra: float, dec: float) -> list[tuple[float, Tile]]:
         """(distance to the nearest edge in arcsec, tile) of the images that cover a position in degrees."""
-        if not self.tiles:
-            return []
         point = unit_vectors(ra, dec)
-        near = np.flatnonzero(np.linalg.norm(self._centers - point, axis=1) <= self._chords)
+        self._look_again([*self._faults, *self._near(point)])
         found = []
-        for tile in (self.tiles[i] for i in near):
+        for name in self._near(point):
+            tile = self._tiles[name]
             if not inside(tile.outline, tile.center, point):
                 continue
             try:
                 margin = tile.plane.margin(ra, dec)
-            except DataError as error:  # the file went away or changed since it was looked at
-                if str(error) not in self.broken:
-                    self.broken.append(str(error))
+            except DataError as error:  # the file went away since it was looked at
+                self._faults[name] = str(error)
                 continue
             if margin >= 0:
                 found.append((margin, tile))
         return found
+
+    def _near(self, point: np.ndarray) -> list[str]:
+        """The images whose surrounding circle holds a point."""
+        if not self._order:
+            return []
+        near = np.flatnonzero(np.linalg.norm(self._centers - point, axis=1) <= self._chords)
+        return [self._order[place] for place in near]
+
+    def _stamp(self, name: str) -> Stamp:
+        """When a file was written and how long it is, or why that cannot be told."""
+        path = os.path.join(self.root, name)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            return f"{path}: {error.strerror}; check the link or the rights"
+        return status.st_mtime_ns, status.st_size
 
     def _edges(self, names: Iterable[str]) -> dict[str, list[float] | str]:
         """File to its outline, or to a sentence if it cannot be read; from the kept index where that is still true."""
@@ -176,14 +252,13 @@ class Footprints:
         stamps: dict[str, tuple[int, int]] = {}
         new: list[str] = []
         for name in names:
-            try:
-                status = os.stat(os.path.join(self.root, name))
-            except OSError as error:
-                found[name] = f"{self.root / name}: {error.strerror}; check the link or the rights"
+            stamp = self._stamps[name] = self._stamp(name)
+            if isinstance(stamp, str):
+                found[name] = stamp
                 continue
-            stamps[name] = (status.st_mtime_ns, status.st_size)
+            stamps[name] = stamp
             record = kept.get(name)
-            if isinstance(record, list) and len(record) == 3 and tuple(record[:2]) == stamps[name]:
+            if _is_record(record) and tuple(record[:2]) == stamp:
                 found[name] = record[2]
             else:
                 new.append(name)
@@ -197,11 +272,12 @@ class Footprints:
         return {name: found[name] for name in names}
 
     def _edge(self, name: str) -> list[float] | str:
+        path = self.root / name
         try:
-            plane = find_plane(self.root / name, self.survey.hdu)
+            plane = find_plane(path, self.survey.hdu)
+            return [round(float(value), 9) for value in outline(plane).ravel()]
         except DataError as error:
             return str(error)
-        return [round(float(value), 9) for value in outline(plane).ravel()]
 
     @property
     def _file(self) -> Path:
@@ -212,7 +288,7 @@ class Footprints:
         try:
             content = json.loads(self._file.read_text(encoding="utf-8"))
             os.utime(self._file)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):  # a damaged index is made anew
             return {}
         return content if isinstance(content, dict) else {}
 

@@ -92,9 +92,7 @@ class ObjectSearch:
     ) -> CatalogTable | None:
         """Some files as one catalogue; None if none can be read."""
         paths = tuple(readers)
-        if paths in self._merged:
-            return self._merged[paths]
-        good = []
+        good: list[CatalogTable] = []
         for path, reader in readers.items():
             if path not in self._tables:
                 try:
@@ -106,12 +104,12 @@ class ObjectSearch:
                 notes.append(f"{name}: {table}")
             else:
                 good.append(table)
+                notes.extend(f"{name}: {note}" for note in table.notes)
         if not good:
             return None
-        merged = merge_bands(good)
-        if len(good) == len(paths):  # else it is not kept, so that the note is there each time
-            self._merged[paths] = merged
-        return merged
+        if paths not in self._merged:
+            self._merged[paths] = merge_bands(good)
+        return self._merged[paths]
 
     def _with_pdf(self, survey: Survey, target: CatalogObject, notes: list[str]) -> CatalogObject:
         """The same object with its density of redshift, where the survey keeps these by identifier."""
@@ -153,9 +151,12 @@ class ObjectSearch:
                         continue
                     seen.add(path)
                     try:
-                        tables.append((kind, reader(path)))
+                        table = reader(path)
                     except DataError as error:
                         faults.append(str(error))
+                        continue
+                    tables.append((kind, table))
+                    faults.extend(table.notes)
             self._redshifts = tables, faults
         return self._redshifts
 

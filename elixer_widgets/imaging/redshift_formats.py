@@ -11,8 +11,20 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
+from elixer_widgets._packed import require_file
 from elixer_widgets.detection import DataError
-from elixer_widgets.imaging.columns import DEC, IDENTIFIERS, RA, first, numbers, plain_name, read_columns, text
+from elixer_widgets.imaging.columns import (
+    DEC,
+    IDENTIFIERS,
+    RA,
+    Read,
+    first,
+    numbers,
+    plain_name,
+    positions,
+    read_columns,
+    text,
+)
 from elixer_widgets.imaging.files import matches
 from elixer_widgets.imaging.tables import RedshiftTable, densities, quantiles
 
@@ -32,11 +44,11 @@ class PdfRows:
     def __getitem__(self, index: int) -> np.ndarray:
         """Density of one row, shape (m,)."""
         try:
-            with fits.open(self.path, memmap=True, lazy_load_hdus=True) as hdus:
+            with fits.open(require_file(self.path), memmap=True, lazy_load_hdus=True) as hdus:
                 table = next(hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU) and _has(hdu, self.column))
                 name = next(name for name in table.columns.names if plain_name(name) == self.column)
                 density = np.array(table.data[name][self.rows[index]], dtype=float)
-        except (OSError, StopIteration, IndexError, ValueError, TypeError) as error:
+        except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
             raise DataError(
                 f"{self.path}: no densities in column {self.column!r} ({error!s:.60}); fetch it again"
             ) from error
@@ -71,9 +83,10 @@ class RedshiftFormat:
         """
         wanted = (*RA, *DEC, *self.z, *self.low, *self.high, self.spec_type[0])
         columns = read_columns(path, wanted)
-        ra, dec, z = (numbers(columns, names, path) for names in (RA, DEC, self.z))
+        ra, dec, good = positions(columns, RA, DEC, path)
+        z = numbers(columns, self.z, path)
         low, high = (numbers(columns, names, size=ra.size) for names in (self.low, self.high))
-        good = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(z) & (z >= 0)
+        good &= np.isfinite(z) & (z >= 0)
         spec = np.zeros(ra.size, dtype=bool)
         if self.spec_type[0] in columns:
             spec = np.char.lower(text(columns, self.spec_type[0])) == self.spec_type[1]
@@ -83,7 +96,15 @@ class RedshiftFormat:
             grid = np.linspace(low_end, high_end, round((high_end - low_end) / step) + 1)
             pdf = PdfRows(path, self.pdf, np.flatnonzero(good), grid)
         return RedshiftTable(
-            ra=ra[good], dec=dec[good], z=z[good], low=low[good], high=high[good], grid=grid, pdf=pdf, spec=spec[good]
+            ra=ra[good],
+            dec=dec[good],
+            z=z[good],
+            low=low[good],
+            high=high[good],
+            grid=grid,
+            pdf=pdf,
+            spec=spec[good],
+            notes=tuple(columns.notes),
         )
 
 
@@ -109,6 +130,8 @@ class ObjectPdfs:
             z, p = numbers(columns, ("z",), path), numbers(columns, (self.column,), path)
             good = np.isfinite(z) & np.isfinite(p)
             if good.sum() > 1:
+                if not _ascending(z[good]) or np.any(p[good] < 0):
+                    raise DataError(f"{path}: its redshifts do not ascend, or a density is negative; fetch it again")
                 return z[good], densities(z[good], p[good][None, :])[0]
         return None
 
@@ -140,22 +163,26 @@ class PdfTables:
 def _pdf_row(path: Path, identifier: str) -> tuple[np.ndarray, np.ndarray] | None:
     """(z, density) of one object out of a table with a column of arrays."""
     try:
-        with fits.open(path, memmap=True, lazy_load_hdus=True) as hdus:
+        with fits.open(require_file(path), memmap=True, lazy_load_hdus=True) as hdus:
             tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             bins = next(hdu for hdu in tables if "bins" in hdu.name.lower() or _has(hdu, "bins"))
             data = next(hdu for hdu in tables if _has(hdu, "pdf") or _has(hdu, "p(z)"))
             names = {plain_name(name): name for name in data.columns.names}
-            ids = np.asarray(data.data[names[first(names, IDENTIFIERS)]]).astype(str)  # type: ignore[arg-type]
+            ids = text(data.data, names[first(names, IDENTIFIERS)])  # type: ignore[arg-type]
             rows = np.flatnonzero(np.char.strip(ids) == identifier)
             if rows.size == 0:
                 return None
             z = np.ravel(np.asarray(bins.data[bins.columns.names[0]], dtype=float))
             p = np.ravel(np.asarray(data.data[names[first(names, ("pdf", "p(z)"))]][rows[0]], dtype=float))  # type: ignore[arg-type]
-    except (OSError, StopIteration, IndexError, KeyError, ValueError, TypeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
         raise DataError(f"{path}: cannot be read as photo-z densities ({error!s:.80}); fetch it again") from error
     if z.size != p.size or z.size < 2:
         raise DataError(f"{path}: {p.size} densities for {z.size} redshifts; fetch it again")
-    return z, p
+    if not _ascending(z):
+        raise DataError(f"{path}: its redshifts do not ascend; fetch it again")
+    return z, np.where(np.isfinite(p) & (p > 0), p, 0.0)
 
 
 def _has(hdu: fits.BinTableHDU, name: str) -> bool:
@@ -171,11 +198,35 @@ def read_spec_z(path: Path) -> RedshiftTable:
         If the file cannot be read or lacks one of these columns.
     """
     columns = read_columns(path, (*RA, *DEC, "z"))
-    ra, dec, z = (numbers(columns, names, path) for names in (RA, DEC, ("z",)))
-    good = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(z)
+    ra, dec, good = positions(columns, RA, DEC, path)
+    z = numbers(columns, ("z",), path)
+    good &= np.isfinite(z)
     nothing = np.full(int(good.sum()), np.nan)
     spec = np.ones(nothing.size, dtype=bool)
-    return RedshiftTable(ra=ra[good], dec=dec[good], z=z[good], low=nothing, high=nothing, spec=spec)
+    return RedshiftTable(
+        ra=ra[good], dec=dec[good], z=z[good], low=nothing, high=nothing, spec=spec, notes=tuple(columns.notes)
+    )
+
+
+_LARGEST_PDF = 40_000_000  # numbers in a file of densities, which is held whole
+
+
+def _ascending(grid: np.ndarray) -> bool:
+    return bool(np.isfinite(grid).all() and np.all(np.diff(grid) > 0))
+
+
+def _dataset(file: h5py.File, name: str) -> np.ndarray:
+    """A dataset of the file itself, as float64."""
+    if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+        raise OSError(f"{name} lies in another file, which is not read")
+    data = file[name]
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu":
+        raise OSError(f"{name} does not hold numbers")
+    if data.external or data.is_virtual:
+        raise OSError(f"{name} lies in another file, which is not read")
+    if data.size > _LARGEST_PDF:
+        raise OSError(f"{name} holds {data.size} numbers, too many")
+    return np.asarray(data, dtype=float)
 
 
 def read_photo_z_pdf(path: Path) -> RedshiftTable:
@@ -187,12 +238,21 @@ def read_photo_z_pdf(path: Path) -> RedshiftTable:
         If the file cannot be read or its parts do not fit.
     """
     try:
-        with h5py.File(path, "r") as file:
-            ra, dec, grid, pdf = (np.asarray(file[name], dtype=float) for name in ("ra", "dec", "z", "pdf"))
-    except (OSError, KeyError, TypeError) as error:
+        with h5py.File(require_file(path), "r") as file:
+            ra, dec, grid, pdf = (_dataset(file, name) for name in ("ra", "dec", "z", "pdf"))
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes the HDF5 library fail in any of its parts
         raise DataError(f"{path}: cannot be read as photo-z PDFs ({error!s:.80}); fetch it again") from error
-    if pdf.shape != (ra.size, grid.size) or dec.shape != ra.shape or grid.size < 2:
+    if ra.ndim != 1 or pdf.shape != (ra.size, grid.size) or dec.shape != ra.shape or grid.ndim != 1 or grid.size < 2:
         raise DataError(f"{path}: pdf has shape {pdf.shape} for {ra.size} objects and {grid.size} z; fetch it again")
-    pdf = densities(grid, pdf)
+    if not _ascending(grid):
+        raise DataError(f"{path}: its redshifts do not ascend; fetch it again")
+    columns = Read()
+    columns.path = path
+    columns.update({"ra": ra, "dec": dec})
+    ra, dec, good = positions(columns, ("ra",), ("dec",), path)
+    pdf = densities(grid, np.where(np.isfinite(pdf), pdf, 0.0)[good])
     z, low, high = quantiles(grid, pdf)
-    return RedshiftTable(ra=ra, dec=dec, z=z, low=low, high=high, grid=grid, pdf=pdf)
+    notes = tuple(columns.notes)
+    return RedshiftTable(ra=ra[good], dec=dec[good], z=z, low=low, high=high, grid=grid, pdf=pdf, notes=notes)

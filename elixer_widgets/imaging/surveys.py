@@ -141,9 +141,9 @@ class Library:
             raise DataError(f"imaging: ({ra}, {dec}) is not a position in degrees; give (ra, dec)")
         ra = float(ra) % 360.0
         notes: list[str] = []
-        for survey in self.surveys:
-            notes.extend(f"{survey.name}: {text}" for text in self.footprints(survey).broken)
         cutouts = self._local(self.surveys, ra, dec, size, notes)
+        for survey in self.surveys:  # after they were looked for: a file may have gone since the last time
+            notes.extend(f"{survey.name}: {text}" for text in self.footprints(survey).broken)
         if self.web if web is None else web:
             cutouts.extend(self._missing(cutouts, ra, dec, size, notes))
         if not cutouts:
@@ -297,6 +297,8 @@ def _cutout(survey: Survey, tile: Tile, ra: float, dec: float, size: float, faul
         faults.append(f"{label}: {error}")
         return None
     # The area of a pixel, for surface brightnesses, where the header lacks it.
+    if plane.note:
+        faults.append(f"{label}: {plane.path}: {plane.note}")
     keywords = {"PIXAR_SR": float(np.radians(plane.pixel_scale / 3600.0) ** 2), **plane.keywords}
     zero_point = survey.zero_point(keywords, tile.band)
     if not np.isfinite(zero_point):

@@ -64,7 +64,8 @@ class CatalogTable(SkyTable):
     """A photometric catalogue: arrays of shape (n,).
 
     `mags` maps a band to (magnitude, error, is_limit); `major`, `minor` arcsec, `position_angle` degrees E of N.
-    `redshifts`, if not empty, has shape (n, 4): spectroscopic, photometric, and the latter's low and high end.
+    `redshifts`, if not empty, has shape (n, 4): spectroscopic, photometric, and the latter's low and high end. `notes`
+    says what was left out, or taken otherwise than it stands.
     """
 
     name: str = ""
@@ -74,6 +75,7 @@ class CatalogTable(SkyTable):
     minor: np.ndarray = field(default_factory=lambda: np.zeros(0))
     position_angle: np.ndarray = field(default_factory=lambda: np.zeros(0))
     redshifts: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def _by_size(self) -> tuple[np.ndarray, np.ndarray]:
@@ -220,7 +222,7 @@ class RedshiftTable(SkyTable):
     """Redshifts by position: arrays of shape (n,); `low`, `high` NaN for spectroscopic ones.
 
     `grid` (m,) and `pdf` (n, m) hold photo-z probability densities where there are any; `spec` (n,) tells the
-    spectroscopic ones.
+    spectroscopic ones; `notes` says what was left out, or taken otherwise than it stands.
     """
 
     z: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -229,6 +231,7 @@ class RedshiftTable(SkyTable):
     grid: np.ndarray | None = None
     pdf: SupportsRows | None = None
     spec: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    notes: tuple[str, ...] = ()
 
     def is_spectroscopic(self, row: int) -> bool:
         """Whether a row's redshift is a spectroscopic one."""

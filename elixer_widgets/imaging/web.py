@@ -6,11 +6,10 @@ two seconds, and for some minutes nobody waits for it again.
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import hashlib
 import io
+import lzma
 import os
 import socket
 import ssl
@@ -20,17 +19,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from elixer_widgets._cache import CACHE_VARIABLE, cache_folder, write_whole
-from elixer_widgets._sections import BROKEN
+from elixer_widgets._packed import unpack
 from elixer_widgets._version import __version__
 from elixer_widgets.detection import DataError
 
@@ -82,6 +83,7 @@ class WebClient:
     def __init__(self, folder: Path | None = None, patience: Patience | None = None) -> None:
         self.folder = folder or cache_folder() / "web"
         self.patience = patience or Patience()
+        self._sound: set[Path] = set()  # looked at by this instance, so as not to unpack each of them every time
         self._hosts: dict[tuple[str, int], tuple[float, str]] = {}
         self._gates: dict[tuple[str, int], threading.Lock] = {}
         self._lock = threading.Lock()
@@ -105,8 +107,7 @@ class WebClient:
             If the host has no such file, or its answer is of no use.
         """
         path = self.folder / (hashlib.sha1(url.encode()).hexdigest() + suffix)
-        if path.is_file():
-            os.utime(path)  # the least used go first when the cache is full
+        if self._kept(path, check):
             return path
         content = self._fetch(url, check)
         try:
@@ -117,6 +118,21 @@ class WebClient:
                 f"{self.folder}: cannot be written ({error.strerror}); name another folder in {CACHE_VARIABLE}"
             ) from error
         return path
+
+    def _kept(self, path: Path, check: Callable[[bytes], None]) -> bool:
+        """Whether a whole answer is in the cache. One that was damaged there is fetched again."""
+        try:
+            if not path.is_file():
+                return False
+            if path not in self._sound:
+                if path.stat().st_size > self.patience.largest:
+                    return False
+                check(path.read_bytes())
+                self._sound.add(path)
+            os.utime(path)  # the least used go first when the cache is full
+        except (OSError, DataError):
+            return False
+        return True
 
     def _fetch(self, url: str, check: Callable[[bytes], None]) -> bytes:
         deadline = time.monotonic() + self.patience.total
@@ -157,7 +173,7 @@ class WebClient:
                         raise DataError(f"{host}: its answer has over {self.patience.largest} bytes; ask for less")
                     if time.monotonic() > deadline:
                         raise Passing(f"{host}: too slow, {size} bytes in {self.patience.total:g} s")
-                if announced is not None and size < int(announced):
+                if announced is not None and announced.isdecimal() and size < int(announced):
                     raise Passing(f"{host}: its answer was cut short after {size} of {announced} bytes")
                 return b"".join(parts)
         except urllib.error.HTTPError as error:
@@ -234,20 +250,20 @@ def _connect(place: tuple[str, int], seconds: float) -> str:
     return outcome[0] if outcome else f"no answer within {seconds:g} s"
 
 
+LARGEST_UNPACKED = 256_000_000  # bytes of an answer after unpacking
+
+
 def check_fits(content: bytes) -> None:
     """Raise if an answer is not a whole FITS image."""
     try:
-        if content.startswith(b"BZh"):
-            content = bz2.decompress(content)
-        elif content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
-    except BROKEN as error:
+        content = unpack(content, LARGEST_UNPACKED)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise Passing(f"its packed file is broken or cut short ({error!s:.60})") from error
     if not content.startswith(b"SIMPLE  ="):
         start = content[:60].decode("latin-1").strip()
         if start.startswith("<") or "html" in start.lower():
             raise Passing("it answers with a web page, not with an image")
-        raise DataError(f"its answer is no FITS image; it begins {start!r:.50}")
+        raise DataError(f"its answer is not a FITS image; it begins {start!r:.50}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
@@ -255,10 +271,12 @@ def check_fits(content: bytes) -> None:
                 images = [hdu for hdu in hdus if hdu.is_image and hdu.shape]
                 if not images:
                     raise DataError("its answer holds no image")
+                if float(np.prod(images[0].shape, dtype=float)) * 4 > LARGEST_UNPACKED:
+                    raise DataError(f"its image of {images[0].shape} pixels is too large; ask for less")
                 _ = images[0].data.shape
-    except BROKEN as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
         raise Passing(f"its FITS image is broken or cut short ({error!s:.60})") from error
 
 
@@ -341,14 +359,14 @@ def _check_names(content: bytes) -> None:
     try:
         _names(content.decode("ascii"), "")
     except UnicodeDecodeError as error:
-        raise DataError("its answer is no table of files") from error
+        raise DataError("its answer is not a table of files") from error
 
 
 def _names(text: str, band: str) -> list[str]:
     """File names of a band in the table that `ps1filenames` answers with."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines or not {"filename", "filter"} <= set(lines[0]):
-        raise DataError(f"its answer is no table of files; it begins {text[:40]!r}")
+        raise DataError(f"its answer is not a table of files; it begins {text[:40]!r}")
     names, filters = lines[0].index("filename"), lines[0].index("filter")
     rows = [line for line in lines[1:] if len(line) == len(lines[0])]
     if len(rows) != len(lines) - 1:
@@ -386,20 +404,24 @@ def _check_fields(content: bytes) -> None:
     try:
         _fields(content.decode("ascii"))
     except UnicodeDecodeError as error:
-        raise DataError("its answer is no table of fields") from error
+        raise DataError("its answer is not a table of fields") from error
 
 
 def _fields(text: str) -> list[tuple[int, int, int]]:
     """(run, camcol, field) of each row that SkyServer answers with."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = csv.DictReader(lines)
-    if not {"run", "camcol", "field"} <= set(rows.fieldnames or ()):
-        raise DataError(f"its answer is no table of fields; it begins {text[:40]!r}")
+    table = csv.DictReader(lines)
+    try:
+        names, rows = set(table.fieldnames or ()), list(table)
+    except csv.Error as error:
+        raise DataError(f"its answer is not a table of fields ({error})") from error
+    if not {"run", "camcol", "field"} <= names:
+        raise DataError(f"its answer is not a table of fields; it begins {text[:40]!r}")
     found = []
     for row in rows:
         try:
             run, camcol, number = (int(row[name]) for name in ("run", "camcol", "field"))
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"its table of fields has a row {row!r:.60}") from error
         if not (0 < run < 1_000_000 and 1 <= camcol <= 6 and 0 < number < 10_000):
             raise DataError(f"its table of fields has a field {run}-{camcol}-{number}, which SDSS does not have")

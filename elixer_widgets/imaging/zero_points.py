@@ -95,8 +95,10 @@ def unit_of_header(keywords: Keywords, band: str = "") -> float:
     AB, not ST: -2.5 lg PHOTFLAM - 21.10 - 5 lg PHOTPLAM + 18.6921 (ACS Data Handbook, section 5).
     """
     unit = str(keywords.get("BUNIT", "")).lower().replace(" ", "")
-    parts = re.fullmatch(r"(?:([\d.]+(?:e[+-]?\d+)?)\*?)?([a-zµ]+(?:/sr)?)", unit)
+    parts = re.fullmatch(r"(?:((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?)\*?)?([a-zµ]+(?:/sr)?)", unit)
     factor, name = (float(parts[1] or 1.0), parts[2]) if parts else (1.0, "")
+    if not factor > 0:
+        return NAN
     area = number(keywords, "PIXAR_SR")
     if name in _UNITS:
         return _UNITS[name] - 2.5 * float(np.log10(factor))

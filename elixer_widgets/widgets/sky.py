@@ -93,7 +93,7 @@ def fits_of(cutout: Cutout) -> bytes:
     """An image as a FITS file in memory, no larger than the browser should be given."""
     side = min(SIDE, LARGEST * cutout.pixel_scale)
     found, _ = tiles.wider(cutout, side / 2.0**0.5)
-    header = found.wcs.celestial.to_header()
+    header = found.wcs.celestial.to_header(relax=True)  # with its distortion
     buffer = io.BytesIO()
     fits.PrimaryHDU(found.data.astype("float32"), header).writeto(buffer)
     return buffer.getvalue()

@@ -188,7 +188,7 @@ WRONG = {
     "depth text": (SHORT + 'depth = { g = "deep" }\n', ("depth = {'g': 'deep'}", "limiting magnitudes")),
     "depth of no band": (SHORT + "depth = { y = 25.0 }\n", ("'y' is none of the bands g, r",)),
     "negative seeing": (SHORT + "psf_fwhm = -1\n", ("psf_fwhm = -1", "arcsec")),
-    "bad expression": (SHORT + "name_pattern = '(?P<band>['\n", ("name_pattern", "no regular expression")),
+    "bad expression": (SHORT + "name_pattern = '(?P<band>['\n", ("name_pattern", "not a regular expression")),
     "no band in it": (SHORT + "name_pattern = '.*'\n", ("mark the band", "(?P<band>g|r)")),
     "odd hdu": (SHORT + "hdu = 1.5\n", ("hdu = 1.5", "number or the name")),
     "odd catalogue": (SHORT + "catalog = 3\n", ("catalog = 3", "[survey.catalog]")),

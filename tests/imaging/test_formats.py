@@ -116,7 +116,7 @@ def test_unusable_tables_are_said(tmp_path: Path) -> None:
         ("empty.cat", "names the columns"),
         ("image.fits", "no table in it"),
         ("bare.fits", "no magnitude"),
-        ("absent.cat", "cannot be read"),
+        ("absent.cat", "no such file"),
     ):
         with pytest.raises(DataError, match=expected) as caught:
             SIMPLE.read(tmp_path / name, "T")

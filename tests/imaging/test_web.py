@@ -236,8 +236,8 @@ GOOD = image(22.5)
         (lambda q, n: (503, b"busy"), 3, "answers 503"),
         (lambda q, n: (429, b""), 3, "answers 429"),
         (lambda q, n: (200, b"<html>Sorry</html>"), 3, "a web page"),
-        (lambda q, n: (200, b"\xff\xd8\xff\xe0 JFIF"), 1, "no FITS image"),
-        (lambda q, n: (200, b""), 1, "no FITS image"),
+        (lambda q, n: (200, b"\xff\xd8\xff\xe0 JFIF"), 1, "not a FITS image"),
+        (lambda q, n: (200, b""), 1, "not a FITS image"),
         (lambda q, n: (200, GOOD[:5000]), 3, "broken or cut short"),
         (lambda q, n: (200, GOOD[: len(GOOD) // 2]), 3, "broken or cut short"),
         (lambda q, n: (200, bz2.compress(GOOD)[:-500]), 3, "broken or cut short"),
@@ -351,10 +351,10 @@ def test_through_a_proxy_it_is_the_proxy_that_must_answer(
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        (b"<html>oops</html>", "no table of files"),
-        (b"", "no table of files"),
+        (b"<html>oops</html>", "not a table of files"),
+        (b"", "not a table of files"),
         (NAMES.encode() + b"2294 47 214 52 g 0 stack /rings", "cut short"),
-        ("ÅÅ".encode(), "no table of files"),
+        ("ÅÅ".encode(), "not a table of files"),
     ],
 )
 def test_panstarrs_tables_are_read_strictly(server: Server, tmp_path: Path, table: bytes, expected: str) -> None:
