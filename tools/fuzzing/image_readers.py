@@ -338,6 +338,9 @@ def _register() -> None:
     def form(path: Path) -> Reading:
         return _of_table(FORM.read(path, "T"))
 
+    def tractor(path: Path) -> Reading:
+        return _of_table(TractorFormat(("x",)).read(path, "T"))
+
     for kind in ("header", "sextractor", "csv"):
         register(Reader(f"catalogue, {kind}", _text_table(kind), form, ANY_TEXT))
     register(Reader("catalogue, FITS", _table("t.fits", "fits"), form, FITS_TABLE))
