@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from collections.abc import Sequence
 
 from elixer_widgets._errors import DataError
 from elixer_widgets._files import named_path
+from elixer_widgets._login import login
 from elixer_widgets._version import __version__
 from elixer_widgets.cli_cluster import add_cluster_options
 from elixer_widgets.cli_guide import elixer, selixer
@@ -52,7 +52,7 @@ def _use_campaign(options: argparse.Namespace) -> None:
             raise DataError("--dets and --inspector belong to a campaign: add --campaign FOLDER")
         return
     folder = named_path(options.campaign, "--campaign").absolute()
-    inspector = options.inspector or getpass.getuser()
+    inspector = options.inspector or login()
     Campaign(folder, read_detections(options.dets) if options.dets else None, inspector).close()
     os.environ[CAMPAIGN_VARIABLE], os.environ[INSPECTOR_VARIABLE] = str(folder), inspector
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import inf as INFINITE
 from math import isfinite, isnan
 from typing import Any
 
-from elixer_widgets.campaigns.choices import COUNTERPARTS, QUALITIES, VERDICTS
+import numpy as np
+
+from elixer_widgets.campaigns.choices import COUNTERPARTS, QUALITIES, VERDICTS, VIS_CLASSES
 from elixer_widgets.detection import NAN, DataError
 
 FORMAT = 1
@@ -130,6 +134,12 @@ class Answer:
 
 _DEFAULTS = {each.name: getattr(Answer(0), each.name) for each in fields(Answer)}
 _CLASSING = ("verdict", "quality", "label", "identity", "redshift")
+_CODES: dict[str, Mapping[int, Any]] = {
+    "verdict": VERDICTS, "quality": QUALITIES, "counterpart_code": COUNTERPARTS, "imported_class": VIS_CLASSES,
+}  # fmt: skip
+LONGEST_TEXT = 1_000_000
+"""Letters of one text; a remark of more is a file that went the wrong way."""
+
 _HEAD = ("kind", "detectid", "occasion", "verdict", "time", "inspector")
 
 
@@ -150,27 +160,113 @@ def changed(answer: Answer, **changes: Any) -> Answer:
     unknown = set(changes) - set(CONTENT)
     if unknown:
         raise DataError(f"an answer has no field {sorted(unknown)[0]!r}; its fields are {', '.join(CONTENT)}")
-    for name, table in (("verdict", VERDICTS), ("quality", QUALITIES), ("counterpart_code", COUNTERPARTS)):
-        value = changes.get(name)
-        if value is not None and (isinstance(value, bool) or value not in table):
-            raise DataError(f"{name} {value!r} is none of {', '.join(map(str, table))}")
+    for name, table in _CODES.items():
+        if changes.get(name) is not None:
+            changes[name] = _code(name, changes[name], table)
     for name in ("redshift", "redshift_err"):
         if name in changes:
-            value = changes[name]
-            changes[name] = NAN if value is None else float(value)
-            if abs(changes[name]) == float("inf"):
-                raise DataError(f"{name} {value!r} is not a number; give one such as 2.7, or None")
+            changes[name] = number_or_none(name, changes[name])
     for name in ("label", "identity", "counterpart", "comment"):
-        if not isinstance(changes.get(name, ""), str):
-            raise DataError(f"{name} {changes[name]!r} is not text")
-    aperture = changes.get("aperture")
-    if aperture is not None:
-        changes["aperture"] = tuple(float(each) for each in aperture)
-        if len(changes["aperture"]) != 3 or not (isfinite(changes["aperture"][0]) and changes["aperture"][0] > 0):
-            raise DataError(f"aperture {aperture!r} is not (radius in arcsec, ra, dec)")
-    if any(name in changes and not _same(changes[name], getattr(answer, name)) for name in _CLASSING):
-        changes.setdefault("imported_class", None)
-    return replace(answer, **changes)
+        if name in changes:
+            changes[name] = _text(name, changes[name])
+    if "extra" in changes:
+        changes["extra"] = plain_mapping("extra", changes["extra"])
+    if changes.get("aperture") is not None:
+        changes["aperture"] = _aperture(changes["aperture"])
+    made = replace(answer, **changes)
+    forgets = "imported_class" not in changes and says_otherwise(made, answer)
+    return replace(made, imported_class=None) if forgets else made
+
+
+def says_otherwise(answer: Answer, before: Answer) -> bool:
+    """Whether a change touches what the classes follow from, rather than a remark or a counterpart."""
+    return any(not _same(getattr(answer, name), getattr(before, name)) for name in _CLASSING)
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number, however it came: of numpy, or as 1.0.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    if not isinstance(value, bool | np.bool_) and isinstance(value, numbers.Real) and value == value // 1:
+        return int(value)
+    raise DataError(f"{what} {value!r} is not a whole number; give one such as 1")
+
+
+def number_or_none(name: str, value: Any) -> float:
+    """A number, NaN for none.
+
+    Raises
+    ------
+    DataError
+        If it is infinite or not a number.
+    """
+    if value is None:
+        return NAN
+    try:
+        found = NAN if isinstance(value, bool | np.bool_ | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = INFINITE
+    if abs(found) == INFINITE or isinstance(value, bool | np.bool_ | bytes):
+        raise DataError(f"{name} {value!r} is not a number; give one such as 2.7, or None")
+    return found
+
+
+def _code(name: str, value: Any, table: Mapping[int, Any]) -> int:
+    try:
+        code = whole(value, name)
+    except DataError:
+        code = None
+    if code is None or code not in table:
+        raise DataError(f"{name} {value!r} is none of {', '.join(map(str, table))}")
+    return code
+
+
+def clean(text: str) -> str:
+    """A text that every file can hold: halves of letter pairs, as in names of files that are not UTF-8, are written
+    out as Python writes them (\\udce9), and a NUL as its picture."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "␀")
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{name} {value!r} is not text")
+    if len(value) > LONGEST_TEXT:
+        raise DataError(f"{name} of {len(value)} letters: at most {LONGEST_TEXT} are kept; put the rest into a file")
+    return clean(str(value))
+
+
+def _aperture(value: Any) -> tuple[float, float, float]:
+    try:
+        radius, ra, dec = (float(each) for each in value)
+    except (TypeError, ValueError, OverflowError):
+        radius = ra = dec = NAN
+    # NaN for a position that is not known; never an infinite one
+    if not (isfinite(radius) and radius > 0) or INFINITE in (abs(ra), abs(dec)):
+        raise DataError(f"aperture {value!r} is not (radius in arcsec, ra, dec)")
+    return radius, ra, dec
+
+
+def plain_mapping(name: str, value: Any) -> dict[str, Any]:
+    """A mapping of names to texts, numbers and truth values as JSON has them; numbers of numpy become Python's.
+
+    Raises
+    ------
+    DataError
+        If it holds anything else.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise DataError(f"{name} {value!r} is not a mapping of names to values")
+    found = {}
+    for key, each in value.items():
+        plain = each.item() if isinstance(each, np.generic) else each
+        if not isinstance(plain, str | int | float | bool | None):
+            raise DataError(f"{name}: {key!r} is {each!r}; give a text, a number, or True or False")
+        found[clean(key)] = clean(plain) if isinstance(plain, str) else plain
+    return found
 
 
 def to_record(answer: Answer) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from elixer_widgets._login import login
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.campaigns import answers as lines
 from elixer_widgets.campaigns import queue
-from elixer_widgets.campaigns.answers import Answer, changed, from_record, to_record
+from elixer_widgets.campaigns.answers import (
+    Answer,
+    changed,
+    clean,
+    from_record,
+    number_or_none,
+    plain_mapping,
+    says_otherwise,
+    to_record,
+    whole,
+)
+from elixer_widgets.campaigns.consistency import refuse
 from elixer_widgets.campaigns.definition import Definition, define, load, unique, versions
 from elixer_widgets.campaigns.journal import NotSaved, Writer, decode, encode, folder_name, session_name
 from elixer_widgets.campaigns.replay import Book, Key, Replay, blind_answer, last_answer, standing
@@ -65,12 +76,9 @@ def automatic_answer(interpretation: Interpretation) -> dict[str, Any]:
     return found
 
 
-def _login() -> str:
-    """Whose program this is; empty where the computer knows no names, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
+def _seconds(value: float) -> float:
+    seconds = number_or_none("seconds", value)
+    return round(max(seconds, 0.0), 3) if isfinite(seconds) else 0.0
 
 
 class Campaign:
@@ -136,7 +144,7 @@ class Campaign:
 
     def _begin_session(self) -> None:
         self._session, self._number, self._process = session_name(), 0, os.getpid()
-        self._user = _login()
+        self._user = clean(login())
         self._writer = Writer(self._folder, self._session) if self._folder is not None else None
 
     def _definition(self, listed: tuple[int, ...], given: Definition | None) -> Definition:
@@ -172,6 +180,7 @@ class Campaign:
         seconds: float = 0.0,
         automatic: Mapping[str, Any] | None = None,
         source: str = "",
+        as_read: bool = False,
         **fields: Any,
     ) -> Answer:
         """Say something about a detection; what is not given stays as it was.
@@ -187,6 +196,8 @@ class Campaign:
             What the analysis says at this moment, from `automatic_answer`.
         source : str
             The file that it was read from, if it was.
+        as_read : bool
+            Keep an answer of a file from elsewhere even if it contradicts itself; exports then say what is safe.
         **fields
             Those of `answers.CONTENT`: `verdict=10`, `quality=0`, `comment="..."`.
 
@@ -200,19 +211,23 @@ class Campaign:
         NotSaved
             If it could not be made durable: it does not count.
         DataError
-            If there is no inspector, the detection is not of this campaign, or a value cannot be.
+            If there is no inspector, the detection is not of this campaign, a value cannot be, or the answer would
+            contradict itself (`consistency.Contradiction`).
         """
+        detectid, occasion = whole(detectid, "detectid"), whole(occasion, "occasion")
         before = self.current(detectid, occasion)
         if "extra" in fields:
             fields["extra"] = self._columns(before, fields["extra"])
-        base = Answer(int(detectid), occasion=occasion) if before is None else before
+        base = Answer(detectid, occasion=occasion) if before is None else before
         made = changed(base, **fields)
         if before is not None and made.same_content(before):
             return before
+        if not as_read and says_otherwise(made, base):
+            refuse(made)
         return self._write(
             replace(
-                made, kind=lines.ANSWER, seconds=round(max(float(seconds), 0.0), 3), undoes="", regarding=(),
-                automatic=dict(automatic or {}), source=source,
+                made, kind=lines.ANSWER, seconds=_seconds(seconds), undoes="", regarding=(),
+                automatic=plain_mapping("automatic", automatic or {}), source=clean(str(source)),
             )
         )  # fmt: skip
 
@@ -265,7 +280,8 @@ class Campaign:
         )
         if not rests_on:
             raise DataError(f"nobody answered {detectid}: there is nothing to settle")
-        made = changed(Answer(int(detectid)), **fields)
+        made = changed(Answer(whole(detectid, "detectid")), **fields)
+        refuse(made)
         return self._write(replace(made, kind=lines.ADJUDICATION, regarding=rests_on))
 
     def _columns(self, before: Answer | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from elixer_widgets._files import replacing
 from elixer_widgets.campaigns.answers import Answer
 from elixer_widgets.campaigns.campaign import Campaign
 from elixer_widgets.campaigns.choices import CANNOT_TELL, COUNTERPARTS, VIS_CLASSES, from_vis_class
-from elixer_widgets.campaigns.together import class_of
+from elixer_widgets.campaigns.consistency import contradiction, counterpart_code, exported, was_imported
 from elixer_widgets.detection import NAN, DataError
 
 COLUMNS = ("detectid", "vis_class", "flag", "z", "counterpart", "comments")
@@ -62,10 +62,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Written:
-    """What `write` did: the file, and the detections whose comments the format could not hold as they are."""
+    """What `write` did: the file, the detections whose comments the format could not hold as they are, and those whose
+    answers contradict themselves, of which only what is safe was written."""
 
     path: Path
     altered: tuple[int, ...]
+    contradicting: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,6 @@ class Imported:
 
 
 # ------------------------------------------------------------------------------------------------------- writing
-
-
-def counterpart_code(answer: Answer) -> int:
-    """An answer's counterpart as the widget numbers it; -1 for unset."""
-    if answer.counterpart_code is not None:
-        return answer.counterpart_code
-    return {"": -1, "none": 0}.get(answer.counterpart, 99)
 
 
 def plain(comment: str) -> str:
@@ -131,20 +126,32 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
         said[each.detectid] = each
     if len(set(detectids)) < len(detectids):
         raise DataError("the list holds a detection twice; give each once")
-    target, altered = Path(path), []
+    target, altered, odd = Path(path), [], []
     text = [" ".join(COLUMNS)]
     for detectid in detectids:
         answer = said.get(detectid, Answer(detectid))
-        code, comment = class_of(answer), plain(answer.comment)
+        code, flag, z = _said(answer)
+        comment = plain(answer.comment)
         if comment != answer.comment:
             altered.append(detectid)
-        z = float(answer.redshift) if isfinite(answer.redshift) else -1.0
+        if contradiction(answer):
+            odd.append(detectid)
         # a person's "?" must not read as unset
         quoted = _quoted(comment) if comment else "?"
-        text.append(f"{detectid} {code} {int(answer.is_answered)} {z!r} {counterpart_code(answer)} {quoted}")
+        text.append(f"{detectid} {code} {flag} {z!r} {counterpart_code(answer)} {quoted}")
     with replacing(target) as temporary:
         temporary.write_text("\n".join(text) + "\n", encoding="ascii", newline="\n")
-    return Written(target, tuple(altered))
+    return Written(target, tuple(altered), tuple(odd))
+
+
+def _said(answer: Answer) -> tuple[int, int, float]:
+    """Class, flag and z: as they were read from such a file, or what is safe to say."""
+    safe = exported(answer)
+    if was_imported(answer) and answer.imported_class is not None:
+        code, flag, z = answer.imported_class, int(answer.is_answered), answer.redshift
+    else:
+        code, flag, z = safe.vis_class, safe.flag, safe.redshift
+    return code, flag, float(z) if isfinite(z) else -1.0
 
 
 def _quoted(text: str) -> str:
@@ -170,8 +177,8 @@ def read(path: str | PathLike[str]) -> Read:
     source = Path(path)
     if not source.is_file():
         raise DataError(f"{source}: there is no file")
-    text = source.read_bytes().decode("utf-8-sig", "replace")
     notes: list[str] = []
+    text = _decoded(source, notes)
     names: Sequence[str] = COLUMNS
     found: dict[int, Row] = {}
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
@@ -186,6 +193,19 @@ def read(path: str | PathLike[str]) -> Read:
     if cut:
         notes.append(f"comments of exactly {WIDTH} letters, which the widget may have cut: {_listed(cut)}")
     return Read(tuple(found.values()), tuple(notes))
+
+
+def _decoded(source: Path, notes: list[str]) -> str:
+    """The text of a file in UTF-8, UTF-16 with its mark, or Latin-1, which is said."""
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read: {error.strerror}") from error
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        notes.append("not UTF-8, read as Latin-1: letters with accents may be others")
+        return content.decode("latin-1")
 
 
 def _take(found: dict[int, Row], row: Row, notes: list[str], number: int) -> None:
@@ -256,18 +276,20 @@ def _split(line: str, names: Sequence[str]) -> dict[str, str]:
 
 def _integer(text: str, where: str) -> int:
     value = text.strip()
-    if re.fullmatch(r"[+-]?\d+(\.0*)?", value):
+    if re.fullmatch(r"[+-]?[0-9]{1,20}(\.0*)?", value):
         # never by way of a float, which loses the last digits of long numbers
         return int(value.split(".")[0])
-    raise DataError(f"{where}: {text!r} is no whole number")
+    raise DataError(f"{where}: {text[:40]!r} is no whole number of at most 20 digits")
 
 
 def _number(text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{where}: {text!r} is no number") from None
-    return value if isfinite(value) else NAN
+        value = inf
+    if abs(value) == inf:
+        raise DataError(f"{where}: {text[:40]!r} is no number")
+    return value
 
 
 def _class(text: str, where: str) -> int:
@@ -302,7 +324,8 @@ def import_answers(campaign: Campaign, path: str | PathLike[str]) -> Imported:
     if strangers:
         notes.append(f"not of this campaign, left out: {_listed(strangers)}")
     written = known = 0
-    kept = []
+    kept: list[int] = []
+    odd: list[str] = []
     for row in found.rows:
         if row.detectid not in listed or not row.says_something:
             continue
@@ -313,7 +336,10 @@ def import_answers(campaign: Campaign, path: str | PathLike[str]) -> Imported:
             if not Answer(row.detectid, **fields).same_content(before):
                 kept.append(row.detectid)
             continue
-        campaign.answer(row.detectid, source=name, **fields)
+        said = campaign.answer(row.detectid, source=name, as_read=True, **fields)
+        why = contradiction(said)
+        if why:
+            odd.append(f"{row.detectid} ({why})")
         written += 1
     unclassed = [row.detectid for row in found.rows if row.flag and not row.vis_class]
     if unclassed:
@@ -321,6 +347,8 @@ def import_answers(campaign: Campaign, path: str | PathLike[str]) -> Imported:
     unflagged = [row.detectid for row in found.rows if row.vis_class and not row.flag]
     if unflagged:
         notes.append(f"with a class but not marked as reviewed, taken as answered: {_listed(unflagged)}")
+    if odd:
+        notes.append(f"contradicting themselves, kept as they were said and marked: {_listed(odd)}")
     if kept:
         notes.append(f"answered otherwise here, kept: {_listed(kept)}")
     return Imported(written, known, tuple(notes))
@@ -337,6 +365,6 @@ def _content(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _listed(detectids: Sequence[int], most: int = 5) -> str:
+def _listed(detectids: Sequence[object], most: int = 5) -> str:
     more = f" and {len(detectids) - most} more" if len(detectids) > most else ""
     return ", ".join(map(str, detectids[:most])) + more

@@ -12,7 +12,8 @@ from statistics import median
 from elixer_widgets.campaigns.agreement import Kappa, cohen_kappa, fleiss_kappa, pair_table, pairwise, vote_counts
 from elixer_widgets.campaigns.answers import Answer
 from elixer_widgets.campaigns.campaign import Campaign
-from elixer_widgets.campaigns.choices import group, vis_class
+from elixer_widgets.campaigns.choices import group
+from elixer_widgets.campaigns.consistency import contradiction, exported, group_of, unsafe
 from elixer_widgets.detection import NAN
 
 CONFIDENT = 3
@@ -25,21 +26,19 @@ the resolution of the instrument leaves open, and far less than between any two 
 
 def class_of(answer: Answer) -> int:
     """The single class of the HETDEX widget: the one that was read from its file, or what the answer amounts to."""
-    if answer.imported_class is not None:
-        return answer.imported_class
-    return vis_class(answer.verdict, answer.quality, answer.label, answer.identity, answer.redshift)
+    return exported(answer).vis_class
 
 
 def identity_of(answer: Answer) -> str:
     """The identity that an answer gives, coarsely: that of the line, or "star", "artifact", "noise", "continuum"."""
-    said = group(answer.verdict)
+    said = group_of(answer)
     if said == "real":
         return answer.identity or "unidentified"
     return "star" if said == "continuum" and (answer.label in ("star", "WD")) else said
 
 
 ASPECTS: dict[str, Callable[[Answer], Hashable]] = {
-    "group": lambda answer: group(answer.verdict),
+    "group": group_of,
     "verdict": lambda answer: answer.verdict,
     "class": class_of,
     "identity": identity_of,
@@ -48,6 +47,9 @@ ASPECTS: dict[str, Callable[[Answer], Hashable]] = {
 """What agreement may be asked about."""
 
 _NOTHING = (None, "", 0)
+
+MOST_NAMED = 20
+"""Answers and problems that a report names one by one."""
 
 
 def votes(answers: list[Answer], aspect: str = "group", occasion: int = 0) -> dict[str, dict[int, Hashable]]:
@@ -64,7 +66,7 @@ def votes(answers: list[Answer], aspect: str = "group", occasion: int = 0) -> di
     of = ASPECTS[aspect]
     found: dict[str, dict[int, Hashable]] = {}
     for each in answers:
-        if each.occasion == occasion and each.is_answered:
+        if each.occasion == occasion and each.is_answered and not unsafe(each):
             said = of(each)
             if said not in _NOTHING or (aspect == "quality" and said == 0):
                 found.setdefault(each.inspector, {})[each.detectid] = said
@@ -124,7 +126,7 @@ def against_known(answers: list[Answer], known: Mapping[int, Mapping[str, object
 def _judged(answer: Answer, truth: Mapping[str, object]) -> dict[str, bool]:
     found: dict[str, bool] = {}
     if truth.get("verdict") is not None:
-        found["group"] = group(answer.verdict) == group(int(str(truth["verdict"])))
+        found["group"] = group_of(answer) == group(int(str(truth["verdict"])))
     if truth.get("identity"):
         found["identity"] = identity_of(answer) == truth["identity"]
     if truth.get("redshift") is not None:
@@ -165,7 +167,7 @@ def differ(one: Answer, other: Answer) -> str:
     The rule for redshifts is that of Marz (Hinton et al. 2016, Astronomy and Computing 15, 61), as described by its
     users: they differ and either is confident, or one is confident and the other is not.
     """
-    groups = group(one.verdict), group(other.verdict)
+    groups = group_of(one), group_of(other)
     if "" in groups:
         return ""
     if groups[0] != groups[1]:
@@ -239,23 +241,25 @@ def consensus(campaign: Campaign) -> list[Consensus]:
     return [_consensus(campaign, each, by_detection.get(each, [])) for each in campaign.definition.detectids]
 
 
-def _consensus(campaign: Campaign, detectid: int, said: list[Answer]) -> Consensus:
-    inspectors = tuple(sorted(each.inspector for each in said))
+def _consensus(campaign: Campaign, detectid: int, given: list[Answer]) -> Consensus:
+    inspectors = tuple(sorted(each.inspector for each in given))
     settled = campaign.settled(detectid)
     if settled is not None:
         return Consensus(detectid, "settled", settled, inspectors)
+    # one that contradicts itself must not speak for the group
+    said = [each for each in given if not unsafe(each)]
     if not said:
-        return Consensus(detectid, "none", None)
+        return Consensus(detectid, "open" if given else "none", None, inspectors)
     best = max(said, key=lambda each: (each.quality or 0, each.time))
     if len(said) == 1:
         return Consensus(detectid, "one answer", best, inspectors)
     if not any(differ(one, other) for one, other in combinations(said, 2)):
         return Consensus(detectid, "all agree", best, inspectors)
-    camps = Counter((group(each.verdict), identity_of(each)) for each in said)
+    camps = Counter((group_of(each), identity_of(each)) for each in said)
     camp, size = camps.most_common(1)[0]
     if size * 2 <= len(said):
         return Consensus(detectid, "open", None, inspectors)
-    members = [each for each in said if (group(each.verdict), identity_of(each)) == camp]
+    members = [each for each in said if (group_of(each), identity_of(each)) == camp]
     return Consensus(detectid, "majority", max(members, key=lambda each: (each.quality or 0, each.time)), inspectors)
 
 
@@ -278,11 +282,23 @@ def report(campaign: Campaign) -> str:
         score = known.get(name)
         right = "" if score is None else ", ".join(f"{k} {score.right[k]}/{score.asked[k]}" for k in score.asked)
         text.append(
-            f"| {name} | {count[name]} | {seconds:.1f} | {_interval(own[name]) if name in own else ''} | {right} |"
+            f"| {_cell(name)} | {count[name]} | {seconds:.1f} | {_interval(own[name]) if name in own else ''} | {right} |"
         )
+    odd = [each for each in campaign.answers() if contradiction(each)]
+    if odd:
+        text += ["", "Answers that contradict themselves; not counted where they call something real:", ""]
+        text += [f"- {each.detectid}, {_cell(each.inspector)}: {contradiction(each)}" for each in odd[:MOST_NAMED]]
+        text += [f"- and {len(odd) - MOST_NAMED} more"] if len(odd) > MOST_NAMED else []
+    if campaign.problems:
+        text += ["", "Journals:", ""] + [f"- {each}" for each in campaign.problems[:MOST_NAMED]]
     text += ["", "| inspectors | Cohen's kappa | both answered |", "| --- | --- | --- |"]
-    text += [f"| {one}, {other} | {_interval(k)} | {k.subjects} |" for (one, other), k in pairs.items()]
+    text += [f"| {_cell(one)}, {_cell(other)} | {_interval(k)} | {k.subjects} |" for (one, other), k in pairs.items()]
     return "\n".join(text) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A name as a cell of a table holds it."""
+    return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _interval(kappa: Kappa) -> str:

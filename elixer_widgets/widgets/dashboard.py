@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._login import login
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def campaign_of(data: str) -> Campaign | None:
         return None
     from elixer_widgets.campaigns import Campaign  # most pages collect no answers
 
-    return Campaign(named, None, os.environ.get(INSPECTOR_VARIABLE) or getpass.getuser(), data=data)
+    return Campaign(named, None, os.environ.get(INSPECTOR_VARIABLE) or login(), data=data)
 
 
 def follow_query(state: ExplorerState, query: str) -> None:
