@@ -2,6 +2,7 @@
 
 from elixer_widgets.campaigns.answers import Answer
 from elixer_widgets.campaigns.campaign import Campaign, NotSaved, automatic_answer
+from elixer_widgets.campaigns.copies import restore
 from elixer_widgets.campaigns.definition import Column, Definition, Guideline, define
 from elixer_widgets.campaigns.merging import merge_journals
 
@@ -15,4 +16,5 @@ __all__ = [
     "automatic_answer",
     "define",
     "merge_journals",
+    "restore",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import inf as INFINITE
@@ -191,7 +190,9 @@ def whole(value: Any, what: str) -> int:
     DataError
         If it is none.
     """
-    if not isinstance(value, bool | np.bool_) and isinstance(value, numbers.Real) and value == value // 1:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float | np.floating) and isfinite(value) and value == int(value):
         return int(value)
     raise DataError(f"{what} {value!r} is not a whole number; give one such as 1")
 

@@ -32,7 +32,7 @@ from elixer_widgets.campaigns.answers import (
 )
 from elixer_widgets.campaigns.consistency import refuse
 from elixer_widgets.campaigns.definition import Definition, define, load, unique, versions
-from elixer_widgets.campaigns.journal import NotSaved, Writer, decode, encode, folder_name, session_name
+from elixer_widgets.campaigns.journal import COPIES, NotSaved, Writer, decode, encode, folder_name, session_name
 from elixer_widgets.campaigns.replay import Book, Key, Replay, blind_answer, last_answer, standing
 from elixer_widgets.detection import DataError
 
@@ -145,7 +145,8 @@ class Campaign:
     def _begin_session(self) -> None:
         self._session, self._number, self._process = session_name(), 0, os.getpid()
         self._user = clean(login())
-        self._writer = Writer(self._folder, self._session) if self._folder is not None else None
+        copies = self.path / COPIES / self._folder.name if self._folder is not None else None
+        self._writer = Writer(self._folder, self._session, copies) if self._folder is not None else None
 
     def _definition(self, listed: tuple[int, ...], given: Definition | None) -> Definition:
         known = versions(self.path)
@@ -307,7 +308,7 @@ class Campaign:
         now = datetime.now(UTC)
         if self._time and now.isoformat(timespec="microseconds") <= self._time:
             # clocks of several computers differ; what is said later must replay later
-            now = datetime.fromisoformat(self._time) + timedelta(microseconds=1)
+            now = datetime.fromisoformat(self._time).replace(tzinfo=UTC) + timedelta(microseconds=1)
         stamp = now.isoformat(timespec="microseconds")
         made = replace(
             line, inspector=self.inspector, user=self._user, session=self._session, number=self._number + 1, time=stamp,
@@ -454,9 +455,15 @@ class Campaign:
             self._write(Answer(int(detectid), kind=lines.LOOKED))
 
     @property
+    def lost(self) -> list[str]:
+        """Journals that hold less than they held, in words, and how the rest comes back."""
+        return self.replay.lost
+
+    @property
     def problems(self) -> list[str]:
-        """What is wrong in the journals, in words: damaged and torn lines, each of which counts for nothing."""
-        return [str(each) for each in (*self.replay.damages, *self.replay.torn)]
+        """What is wrong in the journals, in words: lines that are gone; damaged, torn and strange ones, each of which
+        counts for nothing; files that cannot be read."""
+        return [*self.lost, *(str(each) for each in (*self.replay.damages, *self.replay.torn))]
 
     def _lines(self, detectid: int, occasion: int, inspector: str | None) -> list[Any]:
         book = self.replay.books.get(self.inspector if inspector is None else inspector)

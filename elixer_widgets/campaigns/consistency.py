@@ -1,13 +1,13 @@
-"""The one table of answers that fit together: what each verdict allows, what is asked where it does not, what is exported.
+"""The one table of answers that fit together: what a verdict allows, what is asked where it does not, what is exported.
 
-The page, `Campaign.answer`, the gallery, queues, agreement, imports and exports all look here. Two things are kept apart:
+The page, `Campaign.answer`, the gallery, queues, agreement, imports and exports all look here. Two things are apart:
 
 * a *conflict*, such as an emission line whose identity is "artifact": never stored as an answer. One in an old journal
   or in a file from elsewhere is kept as it was said, marked, and exported as what can safely be said;
-* a *gap*, such as a line of quality 3 or 4 without an identity: the page asks; a program may store it; the export claims
-  no more than the answer supports.
+* a *gap*, such as a line of quality 3 or 4 without an identity: the page asks; a program may store it; the export
+  claims no more than the answer supports.
 
-An answer's identity is the person's where one was set; otherwise the one that the page showed when the verdict was given.
+An answer's identity is the person's where one was set; otherwise the one that the page showed at the verdict.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def conflicts(answer: Answer) -> tuple[Conflict, ...]:
 
 
 def gap(answer: Answer) -> str:
-    """What a line lacks for its quality, in words: quality 3 and 4 need an identity and a redshift. Empty for nothing."""
+    """What a line lacks for its quality, in words: 3 and 4 need an identity and a redshift. Empty for nothing."""
     if answer.verdict not in (1, 2) or (answer.quality or 0) <= UNIDENTIFIED:
         return ""
     if not answer.identity and not isfinite(answer.redshift) and not answer.label:
@@ -245,6 +245,8 @@ def _class(answer: Answer, rule: Rule) -> int:
         answer.verdict, answer.quality if answer.quality in rule.qualities else 0, answer.label, answer.identity,
         answer.redshift,
     )  # fmt: skip
+    if made in (3, 4, 5) and isfinite(answer.redshift) and answer.redshift <= DISTANT:
+        return 11
     return 4 if made == 5 and not isfinite(answer.redshift) else made
 
 
@@ -300,7 +302,7 @@ def question(answer: Answer, lines: Sequence[Line] = ()) -> Question | None:
     fields = {each.field for each in found}
     which = lacking or fields & {"identity", "redshift"}
     asked = "which line is it?" if which and answer.verdict in (1, 2) else "which is meant?"
-    ways = []
+    ways: list[Way] = []
     for way in _ways(answer, fields, lines):
         made = replace(answer, **way.fields, imported_class=None)
         if not conflicts(made) and not gap(made) and way.words not in [each.words for each in ways]:

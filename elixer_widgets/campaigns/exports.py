@@ -41,8 +41,8 @@ COLUMNS: dict[str, str] = {
     "contradiction": "s", "as_said": "s",
 }  # fmt: skip
 """Columns of every table and their kinds: integer (-999 for none), float (NaN for none), text. `extra`, `automatic` and
-`regarding` are JSON. Where an answer contradicts itself `contradiction` says why, `vis_class`, `identity` and `redshift`
-hold what is safe, and `as_said` what was said, as JSON."""
+`regarding` are JSON. Where an answer contradicts itself `contradiction` says why, `vis_class`, `identity` and
+`redshift` hold what is safe, and `as_said` what was said, as JSON."""
 
 _SAFE = ("identity", "redshift", "redshift_err")
 

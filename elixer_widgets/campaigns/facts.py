@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from elixer_widgets.campaigns.campaign import Campaign
-from elixer_widgets.campaigns.choices import group
+from elixer_widgets.campaigns.consistency import contradiction, group_of
 from elixer_widgets.campaigns.queue import Facts, doubt
 from elixer_widgets.campaigns.together import differ
 from elixer_widgets.classification.posterior import IDENTITIES
@@ -60,7 +60,8 @@ def facts_of_catalog(path: str | PathLike[str]) -> Facts:
 
 def facts_of_answers(campaign: Campaign) -> Facts:
     """What was said so far: `answers` (how many), `disagreement` (1 or 0), `quality` (the lowest), `doubt`, `p_lya` and
-    `flags` of the analysis as kept beside the answers, and the campaign's own columns (numbers; yes is 1).
+    `flags` of the analysis as kept beside the answers, `contradiction` (1 where an answer contradicts itself), and the
+    campaign's own columns (numbers; yes is 1).
 
     To sort by these is for those who compare answers, not for inspectors who have not answered yet.
     """
@@ -69,14 +70,15 @@ def facts_of_answers(campaign: Campaign) -> Facts:
         if each.occasion == 0:
             said.setdefault(each.detectid, []).append(each)
     own = [column.name for column in campaign.definition.columns if column.kind in ("number", "yes/no")]
-    names = ("answers", "disagreement", "quality", "doubt", "p_lya", "flags", *own)
+    names = ("answers", "disagreement", "quality", "contradiction", "doubt", "p_lya", "flags", *own)
     table = np.full((len(said), len(names)), NAN)
     for row, answers in zip(table, said.values(), strict=True):
-        judged = [each for each in answers if group(each.verdict)]
+        judged = [each for each in answers if group_of(each)]
         row[0] = len(judged)
         row[1] = any(differ(one, other) for at, one in enumerate(judged) for other in judged[:at])
         row[2] = min((each.quality for each in judged if each.quality is not None), default=NAN)
-        for at, name in enumerate(names[3:], 3):
-            values = [(each.automatic if at < 6 else each.extra).get(name) for each in answers]
-            row[at] = next((float(value) for value in reversed(values) if value is not None), NAN)
+        row[3] = any(contradiction(each) for each in answers)
+        for at, name in enumerate(names[4:], 4):
+            values = [(each.automatic if at < 7 else each.extra).get(name) for each in answers]
+            row[at] = next((float(value) for value in reversed(values) if isinstance(value, int | float)), NAN)
     return Facts(np.array(list(said), np.int64), {name: table[:, at] for at, name in enumerate(names)})

@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import secrets
 import socket
+import stat
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from elixer_widgets.detection import DataError
 
+log = logging.getLogger(__name__)
+
 SUFFIX = ".jsonl"
+COPIES = "copies"
+"""The folder of the copies, beside that of the journals in a campaign's folder."""
 _FOLDER_REFUSES = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR})
 """How file systems say that folders cannot be synchronised there."""
 
@@ -60,15 +66,17 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes in a journal that are no line: where, and the bytes themselves. A torn last line of a live session is whole
-    a moment later."""
+    """Bytes in a journal that do not count: where, the bytes themselves, and `why` where the line is whole. A torn
+    last line of a live session is whole a moment later."""
 
     path: Path
     offset: int
     content: bytes
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {len(self.content)} bytes at {self.offset} are no whole line; they count for nothing"
+        what = f"hold {self.why}" if self.why else "are no whole line"
+        return f"{self.path}: {len(self.content)} bytes at {self.offset} {what}; they count for nothing"
 
 
 # -------------------------------------------------------------------------------------------------------- a line
@@ -79,6 +87,9 @@ def encode(record: dict[str, Any]) -> bytes:
     body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii")
     return b'%s,"crc":"%08x"}\n' % (body[:-1], zlib.crc32(body[:-1]))
 
+
+_LONGEST_NUMBER = 20
+"""Digits of a detectid."""
 
 _TAIL = len(b',"crc":"00000000"}')
 _HEAD = re.compile(
@@ -101,11 +112,16 @@ def _decode(raw: bytes, words: dict[bytes, Any]) -> Line | None:
     if head is not None:
         # many times faster than JSON, and a campaign has a hundred thousand lines
         kind, detectid, occasion, verdict, time, inspector = head.groups()
+        if len(detectid) > _LONGEST_NUMBER:
+            return None
         try:
             said = words[kind], int(detectid), words[occasion], words[verdict], time.decode(), words[inspector], raw
         except KeyError:
             words[kind] = kind.decode()
-            words.update((each, json.loads(each)) for each in (occasion, verdict, inspector))
+            try:
+                words.update((each, json.loads(each)) for each in (occasion, verdict, inspector))
+            except ValueError:
+                return None
             said = words[kind], int(detectid), words[occasion], words[verdict], time.decode(), words[inspector], raw
         return tuple.__new__(Line, said)
     try:
@@ -114,7 +130,7 @@ def _decode(raw: bytes, words: dict[bytes, Any]) -> Line | None:
             str(found["kind"]), int(found["detectid"]), int(found.get("occasion", 0)), found.get("verdict"),
             str(found["time"]), str(found["inspector"]), raw,
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -123,13 +139,15 @@ def _decode(raw: bytes, words: dict[bytes, Any]) -> Line | None:
 
 @dataclass
 class Reader:
-    """One file of a journal, read as far as it was whole; `more` reads what came since."""
+    """One file of a journal, read as far as it was whole; `more` reads what came since. `check` says why a whole line
+    cannot count."""
 
     path: Path
     offset: int = 0
+    check: Callable[[Line, Path], str] | None = None
 
     def more(self, damages: list[Damage]) -> list[Line]:
-        """The whole lines since the last call; what is none goes to `damages`."""
+        """The whole lines since the last call; what is none, or does not pass `check`, goes to `damages`."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             content = file.read()
@@ -138,13 +156,17 @@ class Reader:
         words: dict[bytes, Any] = {}
         at = self.offset
         for raw in content[:whole].split(b"\n")[:-1]:
-            line = _decode(raw, words)
+            # a carriage return is what editors of other computers put in
+            line = _decode(raw.removesuffix(b"\r"), words)
             if line is None:
                 # a whole line may stand behind a torn one where something else joined files
                 start = raw.rfind(b'{"v":')
                 line = decode(raw[start:]) if start > 0 else None
                 damages.append(Damage(self.path, at, raw if line is None else raw[:start]))
-            if line is not None:
+            why = self.check(line, self.path) if line is not None and self.check is not None else ""
+            if why:
+                damages.append(Damage(self.path, at, raw, why))
+            elif line is not None:
                 lines.append(line)
             at += len(raw) + 1
         self.offset += whole
@@ -161,12 +183,36 @@ class Reader:
 
 def files(folder: Path) -> Iterator[Path]:
     """The files of all journals in a campaign's folder, in the order of their names."""
+    for path, why in entries(folder):
+        if not why:
+            yield path
+
+
+def entries(folder: Path) -> Iterator[tuple[Path, str]]:
+    """All that stands where journals do, in the order of the names, and why it cannot be read, if so: a folder, a pipe,
+    a link that leads nowhere or in a circle."""
     try:
-        inspectors = sorted(each.path for each in os.scandir(folder) if each.is_dir())
+        inspectors = sorted(each.path for each in os.scandir(folder) if _is(each.path, stat.S_ISDIR))
     except FileNotFoundError:
         return
+    except OSError as error:
+        yield folder, str(error.strerror)
+        return
     for inspector in inspectors:
-        yield from sorted(Path(each.path) for each in os.scandir(inspector) if each.name.endswith(SUFFIX))
+        try:
+            paths = sorted(Path(each.path) for each in os.scandir(inspector) if each.name.endswith(SUFFIX))
+        except OSError as error:
+            yield Path(inspector), str(error.strerror)
+            continue
+        for path in paths:
+            yield path, "" if _is(path, stat.S_ISREG) else "not a file"
+
+
+def _is(path: str | Path, kind: Callable[[int], bool]) -> bool:
+    try:
+        return kind(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 # ------------------------------------------------------------------------------------------------------- writing
@@ -217,6 +263,9 @@ class Writer:
         Of the inspector's journal; made at the first line.
     session : str
         From `session_name`: the files are named after it.
+    copies : Path, optional
+        A second folder, where every line is written as well after it is durable: if somebody empties the file, its
+        lines are there. A copy that cannot be written does not keep the answer from counting.
 
     Attributes
     ----------
@@ -224,7 +273,10 @@ class Writer:
         The file being written; None before the first line and after a fault.
     """
 
-    def __init__(self, folder: Path, session: str) -> None:
+    def __init__(self, folder: Path, session: str, copies: Path | None = None) -> None:
+        self.copies = copies
+        self._copy: IO[bytes] | None = None
+        self._size = 0
         self.folder = folder
         self.session = session
         self.path: Path | None = None
@@ -241,6 +293,9 @@ class Writer:
             If it cannot be; the message says why. Then the line does not count.
         """
         with self._lock:
+            if self._handle is not None and self._was_touched(self._handle):
+                # somebody emptied or removed the file: go on in a new one
+                self._abandon()
             try:
                 self._write(line)
             except OSError:
@@ -253,6 +308,8 @@ class Writer:
                         f"not saved: {error.strerror} ({self.folder}); the answer does not count. "
                         "Make room or another folder, then answer again"
                     ) from error
+            self._size += len(line)
+            self._write_copy(line)
 
     def close(self) -> None:
         """End the session's file; the next line would begin another."""
@@ -268,17 +325,51 @@ class Writer:
             raise OSError(errno.ENOSPC, "no room for the whole line")
         os.fsync(self._handle)
 
+    def _was_touched(self, handle: int) -> bool:
+        now = os.fstat(handle)
+        return now.st_size != self._size or now.st_nlink == 0
+
+    def _write_copy(self, line: bytes) -> None:
+        if self._copy is None:
+            return
+        try:
+            self._copy.write(line)
+        except OSError as error:
+            log.warning("no copy of the answers in %s: %s", self.copies, error)
+            self._close_copy()
+
+    def _begin_copy(self) -> None:
+        if self.copies is None or self.path is None:
+            return
+        try:
+            self.copies.mkdir(parents=True, exist_ok=True)
+            # unbuffered: a killed session must not take its copy along
+            self._copy = open(self.copies / self.path.name, "xb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            log.warning("no copy of the answers in %s: %s", self.copies, error)
+
+    def _close_copy(self) -> None:
+        copy, self._copy = self._copy, None
+        if copy is not None:
+            try:
+                copy.close()
+            except OSError as error:
+                log.warning("the copy of the answers in %s: %s", self.copies, error)
+
     def _begin(self) -> None:
         made = not self.folder.is_dir()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._part += 1
         self.path = self.folder / f"{self.session}-{self._part:02d}{SUFFIX}"
         self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+        self._size = 0
         sync_folder(self.folder)
         if made:
             sync_folder(self.folder.parent)
+        self._begin_copy()
 
     def _abandon(self) -> None:
+        self._close_copy()
         handle, self._handle, self.path = self._handle, None, None
         if handle is not None:
             try:

@@ -1,4 +1,4 @@
-"""Which lines of a journal count: those whose every field is what this package writes. All others are named and kept aside.
+"""Which lines of a journal count: those whose fields are what this package writes. The others are named and left out.
 
 A line with a right checksum can still hold anything: another program, a later version, or somebody who plays tricks may
 have written it. One such line must not spoil what the others said.
@@ -26,7 +26,8 @@ _CODES = {
     "verdict": VERDICTS, "quality": QUALITIES, "counterpart_code": COUNTERPARTS, "imported_class": VIS_CLASSES,
 }  # fmt: skip
 _TEXTS = (
-    "label", "identity", "counterpart", "comment", "inspector", "user", "session", "package", "data", "undoes", "source",
+    "label", "identity", "counterpart", "comment", "inspector", "user", "session", "package", "data", "undoes",
+    "source",
 )  # fmt: skip
 _COUNTS = ("number", "definition")
 LARGEST = 2**31
@@ -57,9 +58,12 @@ _USUAL = re.compile(
     rb'\{"v":1,"kind":"(?:%s)","detectid":\d{1,20},"occasion":[01],"verdict":(?:null|%s),"time":"%s","inspector":%s%s'
     rb',"crc":"[0-9a-f]{8}"\}'
     % (
-        "|".join(KINDS).encode(), _code(VERDICTS), TIME.pattern.encode(), _STRING,
+        "|".join(KINDS).encode(),
+        _code(VERDICTS),
+        TIME.pattern.encode(),
+        _STRING,
         b"".join(rb'(?:,"%s":%s)?' % field for field in _FIELDS),
-    )  # fmt: skip
+    )
 )
 """A line as `Campaign` writes it, told many times faster than by reading it as JSON."""
 
@@ -78,7 +82,7 @@ def fault_of(line: Line, path: Path | None = None) -> str:
         return f"a line of {len(line.raw)} bytes"
     if not _USUAL.fullmatch(line.raw):
         try:
-            record = json.loads(line.raw, object_pairs_hook=_once)
+            record = json.loads(line.raw, object_pairs_hook=_once, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return str(error)
         version = record.get("v")
@@ -101,6 +105,10 @@ def _stranger(line: Line, path: Path | None) -> str:
     if path is not None and folder.lower() != path.parent.name.lower():
         return f"an answer of {line.inspector!r} in the folder of another"
     return ""
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} for a number")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from elixer_widgets.campaigns.campaign import JOURNALS
+from elixer_widgets.campaigns.copies import losses
 from elixer_widgets.campaigns.definition import Definition, load, versions
 from elixer_widgets.campaigns.journal import files, sync_folder
 from elixer_widgets.detection import DataError
@@ -56,6 +57,7 @@ def merge_journals(sources: Iterable[str | PathLike[str]], target: str | PathLik
     refused: list[str] = []
     for source in map(Path, sources):
         _definitions(source, folder)
+        refused += [str(each) for each in losses(source / JOURNALS)]
         for path in files(source / JOURNALS):
             place = folder / JOURNALS / path.parent.name / path.name
             name = f"{path.parent.name}/{path.name}"

@@ -14,7 +14,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from elixer_widgets.campaigns.answers import ANSWER, LOOKED, UNDO
-from elixer_widgets.campaigns.journal import Damage, Line, Reader, files
+from elixer_widgets.campaigns.copies import Loss, losses
+from elixer_widgets.campaigns.journal import Damage, Line, Reader, entries
+from elixer_widgets.campaigns.lines import fault_of
 
 Key = tuple[int, int]
 """detectid and occasion."""
@@ -34,7 +36,7 @@ def standing(lines: list[Line]) -> list[Line]:
     targets: dict[str, str] = {}
     for line, name in zip(lines, names, strict=True):
         if line.kind == UNDO:
-            target = targets[name] = line.record["undoes"]
+            target = targets[name] = line.record.get("undoes", "")
             (gone.discard(targets[target]) if target in targets else gone.add(target))
     return [line for line, name in zip(lines, names, strict=True) if line.kind != UNDO and name not in gone]
 
@@ -123,6 +125,9 @@ class Replay:
         self.folder = folder
         self.books: dict[str, Book] = {}
         self.damages: list[Damage] = []
+        self._unreadable: dict[str, str] = {}
+        self._shrunk: dict[str, str] = {}
+        self._losses: tuple[Loss, ...] = ()
         self._readers: dict[str, Reader] = {}
         self._looked = -float("inf")
         self.refresh()
@@ -145,21 +150,48 @@ class Replay:
 
     def _refresh(self) -> int:
         found: list[Line] = []
-        for path in files(self.folder):
-            reader = self._readers.get(str(path))
-            if reader is None:
-                reader = self._readers[str(path)] = Reader(path)
-            elif os.stat(path).st_size <= reader.offset:
+        self._unreadable = {}
+        for path, why in entries(self.folder):
+            if why:
+                self._unreadable[str(path)] = f"{path}: {why}, passed over"
                 continue
-            found += reader.more(self.damages)
+            try:
+                found += self._more(path)
+            except OSError as error:
+                self._unreadable[str(path)] = f"{path}: cannot be read: {error.strerror}; what it holds is not counted"
+        self._losses = tuple(losses(self.folder))
         found.sort(key=_BY_TIME)
         for line in found:
             self.add(line)
         return len(found)
 
+    def _more(self, path: Path) -> list[Line]:
+        """The lines of a file since it was looked at last."""
+        name = str(path)
+        reader = self._readers.get(name)
+        if reader is None:
+            reader = self._readers[name] = Reader(path, check=fault_of)
+        else:
+            size = os.stat(path).st_size
+            if size < reader.offset:
+                # what was read before still counts here; what is written from now on will be read
+                gone = reader.offset - size
+                self._shrunk[name] = f"{path}: {gone} bytes were taken out of it while this page was open"
+                reader.offset = size
+            if size <= reader.offset:
+                return []
+        return reader.more(self.damages)
+
+    @property
+    def lost(self) -> list[str]:
+        """Journals that hold less than they held, and what cannot be read, in words."""
+        told = {str(loss.path) for loss in self._losses}
+        shrunk = [words for name, words in self._shrunk.items() if name not in told]
+        return [*map(str, self._losses), *shrunk, *self._unreadable.values()]
+
     def own(self, path: Path, line: Line, size: int) -> None:
         """Take in a line of `size` bytes that this program just wrote to `path`."""
-        reader = self._readers.setdefault(str(path), Reader(path))
+        reader = self._readers.setdefault(str(path), Reader(path, check=fault_of))
         reader.offset += size
         self.add(line)
 
@@ -173,7 +205,16 @@ class Replay:
     @property
     def torn(self) -> list[Damage]:
         """Unfinished last lines, of crashed sessions or of ones that write at this moment."""
-        return [torn for reader in self._readers.values() if (torn := reader.torn) is not None]
+        found = []
+        for reader in self._readers.values():
+            try:
+                torn = reader.torn
+            except OSError:
+                # gone since, which `lost` tells
+                continue
+            if torn is not None:
+                found.append(torn)
+        return found
 
     def about(self, detectid: int) -> Iterator[tuple[str, int, list[Line]]]:
         """Inspector, occasion and lines of everybody who said something about a detection."""

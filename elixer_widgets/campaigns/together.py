@@ -281,9 +281,8 @@ def report(campaign: Campaign) -> str:
         seconds = median(spent[name]) if spent.get(name) else NAN
         score = known.get(name)
         right = "" if score is None else ", ".join(f"{k} {score.right[k]}/{score.asked[k]}" for k in score.asked)
-        text.append(
-            f"| {_cell(name)} | {count[name]} | {seconds:.1f} | {_interval(own[name]) if name in own else ''} | {right} |"
-        )
+        oneself = _interval(own[name]) if name in own else ""
+        text.append(f"| {_cell(name)} | {count[name]} | {seconds:.1f} | {oneself} | {right} |")
     odd = [each for each in campaign.answers() if contradiction(each)]
     if odd:
         text += ["", "Answers that contradict themselves; not counted where they call something real:", ""]

@@ -71,9 +71,14 @@ class AnswersPanel(Panel):
         desk, campaign = self.desk, self.desk.campaign
         current, task = desk.current, desk.task
         words = "" if current is None else current.comment
+        # in place of the answers, since none is taken before this one
         self.choices.markup = (
-            f'<div class="ew-choose">{markup.choices(current, desk.settling)}{markup.kept(current, desk.said)}'
-            f'<span class="ew-others">{self._others(task)}</span></div>'
+            markup.question(desk.question)
+            if desk.question is not None
+            else (
+                f'<div class="ew-choose">{markup.choices(current, desk.settling)}{markup.kept(current, desk.said)}'
+                f'<span class="ew-others">{self._others(task)}</span></div>'
+            )
         )
         self.last.markup = (
             f'<div class="ew-strip-last">{markup.last_ten(campaign.recent(), task)}'

@@ -12,8 +12,10 @@ from traitlets import Bool, HasTraits, Int, Unicode
 
 from elixer_widgets.analysis import Interpretation, match_id
 from elixer_widgets.campaigns import Answer, Campaign, automatic_answer
+from elixer_widgets.campaigns.answers import changed
 from elixer_widgets.campaigns.campaign import IDLE
 from elixer_widgets.campaigns.choices import CANNOT_TELL, LABELS, QUALITIES, VERDICTS, group
+from elixer_widgets.campaigns.consistency import LINES, NO_IDENTITY, REDSHIFTS, Line, Question, question
 from elixer_widgets.campaigns.queue import Task
 from elixer_widgets.campaigns.together import disagreements
 from elixer_widgets.detection import NAN, DataError
@@ -36,7 +38,17 @@ COLORS = (2, 3, 4)
 """`choices.COUNTERPARTS` of the first three catalogue matches."""
 
 
-NO_IDENTITY: dict[str, Any] = {"identity": "", "redshift": NAN, "redshift_err": NAN}
+WAY_KEYS = ("1", "2", "5", "6")
+"""Keys that answer a question, in the order of its ways; no other action has them."""
+
+
+def lines_of(interpretation: Interpretation | None) -> list[Line]:
+    """What the line on the page may be, the most probable first."""
+    if interpretation is None:
+        return []
+    possible = [each for each in interpretation.rivals if each.identity in LINES and each.redshift >= REDSHIFTS[0]]
+    possible.sort(key=lambda each: each.probability, reverse=True)
+    return [Line(each.identity, float(each.redshift)) for each in possible]
 
 
 def _identity_of(interpretation: Interpretation, by_person: bool) -> dict[str, Any]:
@@ -70,6 +82,8 @@ class Desk(HasTraits):
         Whether what is said settles disagreements, rather than being an answer of one's own.
     said : str
         What was saved last, or why it was not.
+    question : Question or None
+        What must be answered before anything is saved, since what was said contradicts itself.
     batch : callable or None
         What takes a verdict in place of the detection shown, while the gallery lies over it.
     """
@@ -86,7 +100,12 @@ class Desk(HasTraits):
         self.tasks: tuple[Task, ...] = ()
         self._list: tuple[int, ...] = ()
         self.batch: Callable[[int], None] | None = None
+        self.question: Question | None = None
+        self._asked_of: tuple[Task, dict[str, Any], bool] | None = None
         self._clock = time.monotonic()
+        if campaign.lost:
+            more = f" (and {len(campaign.lost) - 1} more)" if campaign.lost[1:] else ""
+            state.message = campaign.lost[0] + more
         if campaign.duplicates:
             twice = ", ".join(map(str, list(campaign.duplicates)[:3]))
             self.said = (
@@ -175,12 +194,49 @@ class Desk(HasTraits):
         elif group(code) in ("noise", "artifact"):
             fields["quality"] = 0
         fields |= self._identity(code)
+        current = self.current
+        if current is not None and group(current.verdict) != group(code):
+            # how sure one was belongs to what one said before
+            fields.setdefault("quality", None)
         self._save(fields, complete=quality is not None or group(code) in ("noise", "artifact", ""))
 
     def quality(self, quality: int) -> None:
         """Say how sure it is."""
         current = self.current
         self._save({"quality": quality}, complete=current is not None and current.is_answered)
+
+    def answer_question(self, place: int) -> None:
+        """Take one of the ways out of a contradiction, and save the answer so."""
+        if self.question is None or self._asked_of is None or place >= len(self.question.ways):
+            self.tell("nothing is asked")
+            return
+        task, fields, complete = self._asked_of
+        way = self.question.ways[place].fields
+        self._drop_question()
+        if task == self.task:
+            made = {**fields, **way}
+            done = made.get("quality") is not None or group(made.get("verdict")) in ("noise", "artifact", "")
+            self._save(made, complete and done)
+
+    def _drop_question(self) -> None:
+        self.question = self._asked_of = None
+
+    def _asks(self, fields: dict[str, Any], complete: bool) -> bool:
+        """Whether what would be saved contradicts itself, so that a question is shown instead and nothing is saved."""
+        self._drop_question()
+        if not {"verdict", "quality", "label", "identity", "redshift"} & set(fields):
+            return False
+        try:
+            made = changed(self.current or Answer(self.task.detectid), **fields)
+        except DataError:
+            # it will be said when it is saved
+            return False
+        self.question = question(made, lines_of(self.state.interpretation))
+        if self.question is None:
+            return False
+        self._asked_of = (self.task, fields, complete)
+        self.tell("not saved yet")
+        return True
 
     def label(self, label: str) -> None:
         """Say what kind of object it is; once more takes it back."""
@@ -246,6 +302,10 @@ class Desk(HasTraits):
             # back to what the analysis says; a line that nobody called real has no identity of its own
             real = current is not None and group(current.verdict) == "real"
             fields |= _identity_of(interpretation, by_person=False) if real else NO_IDENTITY
+        if self._asks(fields, False):
+            # what is not in question is saved at once
+            self._write(self.task, {name: fields[name] for name in ("counterpart", "counterpart_code", "aperture")})
+            return
         self._write(self.task, fields)
 
     def _counterpart_code(self, counterpart: str | None) -> int | None:
@@ -263,6 +323,8 @@ class Desk(HasTraits):
             self.changed += 1
         elif self.batch is not None:
             self.tell("close the gallery first")
+        elif self._asks(fields, complete):
+            return
         elif self.settling:
             self._settle(self.task, fields, complete)
         elif self._write(self.task, fields) and complete and self.advance:
@@ -314,6 +376,7 @@ class Desk(HasTraits):
         self._clock = time.monotonic()
 
     def _turned(self, _change: Any) -> None:
+        self._drop_question()
         self._restart()
 
     def settle_disagreements(self) -> None:
@@ -362,6 +425,9 @@ def register(state: ExplorerState, desk: Desk) -> None:
         )
     for label, key in LABEL_KEYS.items():
         offer(f"label {label}", f"h>{key}", f"Its kind is {label}, or not", partial(desk.label, label))
+    for place, key in enumerate(WAY_KEYS):
+        words = f"Way {place + 1} out of a contradiction, when one is asked about"
+        offer(f"way {place + 1}", key, words, partial(desk.answer_question, place))
     offer("take back answer", "Backspace", "Take back the last answer, and show its detection", desk.take_back)
     offer("next unanswered", "N", "Turn to the next detection without an answer", desk.next_unanswered, anytime=True)
     offer(
@@ -380,4 +446,4 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}f}" if isfinite(value) else ""
 
 
-__all__ = ["GRADED", "LABEL_KEYS", "VERDICT_KEYS", "Desk", "number", "register"]
+__all__ = ["GRADED", "LABEL_KEYS", "VERDICT_KEYS", "WAY_KEYS", "Desk", "number", "register"]

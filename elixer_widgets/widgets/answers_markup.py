@@ -8,13 +8,17 @@ from math import isfinite
 from elixer_widgets.campaigns import Answer, Guideline
 from elixer_widgets.campaigns.campaign import Progress
 from elixer_widgets.campaigns.choices import LABELS, QUALITIES, VERDICTS
+from elixer_widgets.campaigns.consistency import Question, contradiction
 from elixer_widgets.campaigns.queue import Task
 from elixer_widgets.classification.posterior import LABELS as LINES
-from elixer_widgets.widgets.answers_desk import GRADED, LABEL_KEYS, VERDICT_KEYS
+from elixer_widgets.widgets.answers_desk import GRADED, LABEL_KEYS, VERDICT_KEYS, WAY_KEYS
 from elixer_widgets.widgets.markup import escape
 
 FREQUENT = (1, 3, 10, 15, 11)
 """Verdicts with a button that is always there."""
+
+MOST = 2000
+"""Letters of a remark of others that the page shows."""
 
 SHORT = {
     1: "line", 2: "abs", 3: "cont", 4: "no line", 10: "noise", 11: "artifact", 12: "interf", 13: "sky", 14: "bad sky",
@@ -60,6 +64,15 @@ def choices(current: Answer | None, settling: bool) -> str:
     return "".join(found)
 
 
+def question(asked: Question) -> str:
+    """What must be answered before anything is saved, each way a button with its key."""
+    ways = "".join(
+        _button(f"way {place}", way.words, key, False)
+        for place, (way, key) in enumerate(zip(asked.ways, WAY_KEYS, strict=False), 1)
+    )
+    return f'<div class="ew-choose ew-question" role="alert"><b>{escape(asked.words)}</b>{ways}</div>'
+
+
 def kept(current: Answer | None, said: str) -> str:
     """What is saved beside the verdict, in short."""
     parts = []
@@ -70,6 +83,8 @@ def kept(current: Answer | None, said: str) -> str:
             parts.append(f"z {current.redshift:.4f}")
         if current.counterpart:
             parts.append("no counterpart" if current.counterpart == "none" else current.counterpart)
+        if contradiction(current):
+            parts.insert(0, f"contradicts itself: {contradiction(current)}")
         if current.aperture is not None:
             parts.append(f'aperture {current.aperture[0]:.1f}"')
     words = " · ".join(parts)
@@ -92,8 +107,8 @@ def in_words(answer: Answer) -> str:
 def others(answers: Iterable[Answer]) -> str:
     """What the others said, each by name."""
     found = [
-        f'<span title="{escape(each.comment)}"><b>{escape(each.inspector)}</b> {escape(in_words(each))}'
-        f"{' “' + escape(each.comment) + '”' if each.comment else ''}</span>"
+        f'<span title="{escape(each.comment[:MOST])}"><b>{escape(each.inspector)}</b> {escape(in_words(each))}'
+        f"{' “' + escape(each.comment[:MOST]) + '”' if each.comment else ''}</span>"
         for each in answers
     ]
     return "".join(found)

@@ -10,6 +10,7 @@ import numpy as np
 
 from elixer_widgets.campaigns.campaign import IDLE
 from elixer_widgets.campaigns.choices import VERDICTS, group
+from elixer_widgets.campaigns.consistency import Contradiction
 from elixer_widgets.campaigns.queue import Task
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.widgets import pictures
@@ -126,16 +127,22 @@ class Gallery(Panel):
         rest = [each.task for each in self.thumbnails if not each.marked]
         seconds = min(time.monotonic() - self._since, IDLE) / max(len(rest), 1)
         done: list[Task] = []
+        odd: list[str] = []
         try:
             for task in rest:
-                self.desk.campaign.answer(*task, verdict=verdict, quality=0, seconds=seconds, source=SOURCE)
-                done.append(task)
+                try:
+                    self.desk.campaign.answer(*task, verdict=verdict, quality=0, seconds=seconds, source=SOURCE)
+                    done.append(task)
+                except Contradiction as error:  # somebody set an identity or a redshift before: it deserves a look
+                    odd.append(str(error))
         except DataError as error:
             self.state.message = str(error)
+        if odd:
+            self.state.message = f"{len(odd)} left for a look: {odd[0]}"
         self._written = done
         last = self.desk.tasks.index(self.thumbnails[-1].task)
         self.desk.tell(f"saved {len(done)} as {VERDICTS[verdict].name}")
-        self._fill(last + 1 if len(done) == len(rest) else last)
+        self._fill(last + 1 if len(done) + len(odd) == len(rest) else last)
 
     def take_back(self) -> None:
         """Take back what was answered last here, all of it."""

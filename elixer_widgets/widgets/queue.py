@@ -24,6 +24,7 @@ NOTHING = ""
 WORDS = {
     "sn": "S/N", "wavelength": "wavelength", "ra": "right ascension", "dec": "declination", "doubt": "doubt",
     "p_lya": "P(Lyα)", "flags": "flags", "redshift": "redshift", "disagreement": "disagreement",
+    "contradiction": "contradicting itself",
     "answers": "answers so far", "quality": "lowest quality",
 }  # fmt: skip
 

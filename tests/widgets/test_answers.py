@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -359,3 +360,87 @@ def test_queue_sorts_and_filters(vetting: Explorer, campaign: Campaign) -> None:
     assert "'much' is not a number" in vetting.state.message
     queue.whole.click()
     assert vetting.desk.tasks == campaign.tasks
+
+
+# ----------------------------------------------------------------------------------- answers that contradict themselves
+
+
+def as_artifact(vetting: Explorer) -> None:
+    """Let the page read "artifact" of its own accord."""
+    made = fakes.interpret(fakes.measure(vetting.state.detection), "artifact")
+    vetting.state.interpretation = replace(made, identity="artifact", redshift=float("nan"), chosen_by="automatic")
+
+
+def test_a_line_on_a_page_that_reads_artifact_is_asked_about_and_not_stored(
+    vetting: Explorer, campaign: Campaign
+) -> None:
+    as_artifact(vetting)
+    vetting.state.act("emission line, quality 3")
+    assert campaign.history(IDS[0]) == []
+    assert shown(vetting) == IDS[0]
+    choices = panel(vetting, "AnswersPanel").choices
+    assert "which line is it?" in choices.markup
+    best = vetting.desk.question.ways[0].fields
+    rivals = vetting.state.interpretation.rivals
+    assert best["identity"] == max(rivals, key=lambda each: each.probability).identity
+    keys = {action: key for key, action in vetting.frame.shortcuts.items()}
+    assert all(f"<kbd>{keys[f'way {place}']}</kbd>" in choices.markup for place in (1, 2))
+    vetting.state.act("way 1")
+    said = campaign.current(IDS[0])
+    assert (said.verdict, said.quality, said.identity) == (1, 3, best["identity"])
+    assert said.redshift == best["redshift"]
+    assert shown(vetting) == IDS[1]
+    assert "which line" not in choices.markup
+
+
+def test_a_line_that_nobody_can_name_takes_one_key_more(vetting: Explorer, campaign: Campaign) -> None:
+    as_artifact(vetting)
+    vetting.state.act("emission line, quality 3")
+    place = next(at for at, way in enumerate(vetting.desk.question.ways, 1) if "unknown" in way.words)
+    vetting.state.act(f"way {place}")
+    said = campaign.current(IDS[0])
+    assert (said.verdict, said.quality, said.identity) == (1, 2, "")
+    assert isnan(said.redshift)
+
+
+def test_a_question_ends_with_another_answer_or_the_page(vetting: Explorer, campaign: Campaign) -> None:
+    as_artifact(vetting)
+    vetting.state.act("emission line, quality 3")
+    vetting.state.act("answer noise")
+    assert campaign.current(IDS[0]).verdict == 10
+    vetting.state.act("emission line, quality 0")
+    assert vetting.desk.question is not None
+    vetting.state.next()
+    vetting.state.act("way 1")
+    assert campaign.current(IDS[1]) is None
+    assert campaign.current(IDS[2]) is None
+    vetting.state.act("way 2")
+    assert "nothing is asked" in vetting.desk.said
+
+
+def test_noise_on_a_line_that_a_person_named_is_asked_about(vetting: Explorer, campaign: Campaign) -> None:
+    vetting.state.choose(identity="OII")
+    vetting.state.act("answer noise")
+    assert campaign.current(IDS[0]).verdict is None
+    vetting.state.act("way 1")
+    said = campaign.current(IDS[0])
+    assert (said.verdict, said.identity) == (10, "")
+    assert isnan(said.redshift)
+
+
+def test_a_correction_takes_its_own_quality(vetting: Explorer, campaign: Campaign) -> None:
+    vetting.state.act("advance")
+    vetting.state.act("answer noise")
+    vetting.state.act("answer emission line")
+    assert (campaign.current(IDS[0]).verdict, campaign.current(IDS[0]).quality) == (1, None)
+    vetting.state.act("emission line, quality 3")
+    vetting.state.act("answer cannot tell")
+    assert (campaign.current(IDS[0]).verdict, campaign.current(IDS[0]).quality) == (90, None)
+
+
+def test_gallery_leaves_what_a_person_named_for_a_look(vetting: Explorer, campaign: Campaign) -> None:
+    vetting.state.choose(identity="OII")
+    vetting.state.act("gallery")
+    vetting.state.act("answer noise")
+    assert [each.detectid for each in campaign.answers() if each.is_answered] == list(IDS[1:])
+    assert "left for a look" in vetting.state.message
