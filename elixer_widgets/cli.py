@@ -12,6 +12,7 @@ from elixer_widgets._files import named_path
 from elixer_widgets._login import login
 from elixer_widgets._version import __version__
 from elixer_widgets.cli_cluster import add_cluster_options
+from elixer_widgets.cli_export import add_export
 from elixer_widgets.cli_guide import elixer, selixer
 from elixer_widgets.cli_run import (
     DONE,
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     stored.add_argument("--into", metavar="DIR", help="folder of the database (DIR/image_db)")
     stored.set_defaults(act=_database_command)
 
+    add_export(commands)
     add_serve(commands)
 
     simulate = commands.add_parser("simulate", help="make a release with known truth", allow_abbrev=False)

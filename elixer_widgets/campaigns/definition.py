@@ -16,9 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from elixer_widgets.campaigns.answers import whole
 from elixer_widgets.campaigns.journal import sync_folder
 from elixer_widgets.detection import DataError
 
@@ -50,9 +54,12 @@ class Column:
             return None
         if self.kind == "number":
             try:
-                return float(value)
-            except (TypeError, ValueError):
-                raise DataError(f"column {self.name!r} holds numbers, not {value!r}") from None
+                number = float(value)
+            except (TypeError, ValueError, OverflowError):
+                number = inf
+            if not isfinite(number):
+                raise DataError(f"column {self.name!r} holds numbers, not {str(value)[:40]!r}")
+            return number
         if self.kind == "yes/no":
             return bool(value)
         if self.kind == "choice" and value not in self.options:
@@ -111,7 +118,9 @@ class Definition:
     def __post_init__(self) -> None:
         if not self.detectids:
             raise DataError("a campaign needs detections; give at least one detectid")
-        if not 0.0 <= self.repeats <= 0.5:
+        for each in self.detectids:
+            detectid_of(each)
+        if isinstance(self.repeats, bool | str) or not 0.0 <= self.repeats <= 0.5:
             raise DataError(f"repeats {self.repeats} is not within 0 to 0.5")
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names) or not all(names):
@@ -121,9 +130,23 @@ class Definition:
                 raise DataError(f"column {column.name!r}: {column.kind!r} is none of {', '.join(COLUMN_KINDS)}")
 
 
+def detectid_of(value: Any) -> int:
+    """A number of a detection, however it came.
+
+    Raises
+    ------
+    DataError
+        If it is not a whole number of at most 20 digits.
+    """
+    number = whole(value, "detectid")
+    if not 0 <= number < 10**20:
+        raise DataError(f"detectid {str(number)[:40]}: not the number of a detection")
+    return number
+
+
 def unique(detectids: Iterable[int]) -> tuple[tuple[int, ...], dict[int, int]]:
     """A list with every detection once, at its first place, and how often those occur that occur more than once."""
-    counts = Counter(int(each) for each in detectids)
+    counts = Counter(detectid_of(each) for each in detectids)
     return tuple(counts), {each: count for each, count in counts.items() if count > 1}
 
 
@@ -143,12 +166,15 @@ def load(path: Path) -> Definition:
     DataError
         If it is no definition, or was changed by hand.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: no definition of a campaign, since it is no file; restore it")
     try:
         wrapped = json.loads(path.read_bytes())
         content = wrapped["definition"]
         if zlib.crc32(_canonical(content)) != wrapped["crc"]:
-            raise DataError(f"{path}: changed by hand, so that answers and questions may not belong together; restore "
-                            "it, and make a new version with `define`")  # fmt: skip
+            raise DataError("changed by hand, so that answers and questions may not belong together; restore it, and "
+                            "make a new version with `define`")  # fmt: skip
+        _check_types(content)
         content["detectids"] = tuple(content["detectids"])
         content["adjudicators"] = tuple(content["adjudicators"])
         content["columns"] = tuple(Column(**{**each, "options": tuple(each["options"])}) for each in content["columns"])
@@ -157,10 +183,36 @@ def load(path: Path) -> Definition:
         }
         content["known"] = {int(key): each for key, each in content["known"].items()}
         return Definition(**content)
-    except DataError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path}: no definition of a campaign ({type(error).__name__}: {error})") from error
+
+
+def _check_types(content: Mapping[str, Any]) -> None:
+    """Refuse what JSON can hold and a definition cannot: text in place of a list, numbers in place of names."""
+    if not isinstance(content["detectids"], list) or any(type(each) is not int for each in content["detectids"]):
+        raise TypeError("detectids are not a list of whole numbers")
+    if len(set(content["detectids"])) < len(content["detectids"]):
+        raise TypeError("a detection occurs twice")
+    for name in ("adjudicators", "columns"):
+        if not isinstance(content[name], list):
+            raise TypeError(f"{name} are not a list")
+    if not all(isinstance(each, str) for each in content["adjudicators"]):
+        raise TypeError("adjudicators are not names")
+    for each in content["columns"]:
+        if not (isinstance(each["name"], str) and isinstance(each["options"], list) and isinstance(each["help"], str)):
+            raise TypeError(f"column {str(each)[:40]}")
+    for name in ("name", "seed", "note", "made_by", "time"):
+        if not isinstance(content[name], str):
+            raise TypeError(f"{name} is not text")
+    if type(content["version"]) is not int:
+        raise TypeError("version is not a number")
+    for mapping in (content["known"], content["guidelines"]):
+        if not all(isinstance(each, dict) for each in mapping.values()):
+            raise TypeError("known objects and guidelines are not mappings")
 
 
 def define(folder: Path, definition: Definition, made_by: str) -> Definition:
@@ -178,14 +230,25 @@ def define(folder: Path, definition: Definition, made_by: str) -> Definition:
     """
     if not made_by.strip():
         raise DataError("say who makes this definition")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _define(folder, definition, made_by)
+    except OSError as error:
+        raise DataError(f"{folder}: no campaign can be made there: {error.strerror}; choose another folder") from error
+
+
+def _define(folder: Path, definition: Definition, made_by: str) -> Definition:
     made = replace(
         definition,
+        detectids=tuple(map(detectid_of, definition.detectids)),
         version=max(versions(folder), default=0) + 1,
         made_by=made_by,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    content = json.loads(json.dumps(asdict(made)))
+    try:
+        content = json.loads(json.dumps(asdict(made), default=_plain))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"this definition cannot be kept as JSON: {error}") from error
     target = folder / f"definition-{made.version:04d}.json"
     part = folder / f".definition-{secrets.token_hex(4)}"
     try:
@@ -200,6 +263,13 @@ def define(folder: Path, definition: Definition, made_by: str) -> Definition:
     finally:
         part.unlink(missing_ok=True)
     return made
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as JSON has it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is neither text nor a number")
 
 
 def _name(part: Path, target: Path) -> None:

@@ -14,11 +14,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from elixer_widgets._files import replacing
 from elixer_widgets.campaigns.answers import Answer
 from elixer_widgets.campaigns.campaign import Campaign
 from elixer_widgets.campaigns.choices import CANNOT_TELL, COUNTERPARTS, VIS_CLASSES, from_vis_class
 from elixer_widgets.campaigns.consistency import contradiction, counterpart_code, exported, was_imported
+from elixer_widgets.campaigns.whole import whole
 from elixer_widgets.detection import NAN, DataError
 
 COLUMNS = ("detectid", "vis_class", "flag", "z", "counterpart", "comments")
@@ -139,7 +139,7 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
         # a person's "?" must not read as unset
         quoted = _quoted(comment) if comment else "?"
         text.append(f"{detectid} {code} {flag} {z!r} {counterpart_code(answer)} {quoted}")
-    with replacing(target) as temporary:
+    with whole(target) as temporary:
         temporary.write_text("\n".join(text) + "\n", encoding="ascii", newline="\n")
     return Written(target, tuple(altered), tuple(odd))
 

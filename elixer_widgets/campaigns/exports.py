@@ -17,12 +17,12 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
-from elixer_widgets._files import replacing
 from elixer_widgets.campaigns.answers import Answer, clean
 from elixer_widgets.campaigns.choices import VERDICTS
 from elixer_widgets.campaigns.consistency import contradiction, exported
 from elixer_widgets.campaigns.lines import fault
 from elixer_widgets.campaigns.together import Consensus
+from elixer_widgets.campaigns.whole import whole
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.layout import TableLayout
 from elixer_widgets.releases.pytables import create_table, prepare_file, require_group
@@ -142,7 +142,7 @@ def write_answers(answers: Sequence[Answer], path: str | PathLike[str]) -> Path:
     write = _WRITERS.get(target.suffix.lower())
     if write is None:
         raise DataError(f"{target}: the ending is none of {', '.join(_WRITERS)}")
-    with replacing(target) as temporary:
+    with whole(target) as temporary:
         write(answers, temporary)
     return target
 
@@ -160,7 +160,7 @@ def add_to_catalog(answers: Sequence[Answer], catalog: str | PathLike[str]) -> P
     target = Path(catalog)
     if not target.is_file() or not h5py.is_hdf5(target):
         raise DataError(f"{target}: there is no HDF5 catalogue")
-    with replacing(target) as temporary:
+    with whole(target) as temporary:
         temporary.write_bytes(target.read_bytes())
         with h5py.File(temporary, "r+") as file:
             group = require_group(file, GROUP)

@@ -81,4 +81,7 @@ def facts_of_answers(campaign: Campaign) -> Facts:
         for at, name in enumerate(names[4:], 4):
             values = [(each.automatic if at < 7 else each.extra).get(name) for each in answers]
             row[at] = next((float(value) for value in reversed(values) if isinstance(value, int | float)), NAN)
-    return Facts(np.array(list(said), np.int64), {name: table[:, at] for at, name in enumerate(names)})
+    return Facts(
+        np.array([each if each < 2**63 else -1 for each in said], np.int64),
+        {name: table[:, at] for at, name in enumerate(names)},
+    )

@@ -106,7 +106,8 @@ class Facts:
         if name not in self.columns:
             raise DataError(f"there is no column {name!r} to sort or filter by; there are {', '.join(self.columns)}")
         order = np.argsort(self.detectid, kind="stable")
-        wanted = np.fromiter(detectids, np.int64)
+        # longer numbers than 64 bits hold stand in no table
+        wanted = np.fromiter((each if each < 2**63 else -1 for each in detectids), np.int64)
         values = np.asarray(self.columns[name], float)
         if not self.detectid.size:
             return np.full(wanted.size, np.nan)
