@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+
 from elixer_widgets._errors import DataError
 from elixer_widgets._files import named_path
 from elixer_widgets.cli_values import say, warn
