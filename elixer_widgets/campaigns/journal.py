@@ -88,6 +88,9 @@ def encode(record: dict[str, Any]) -> bytes:
     return b'%s,"crc":"%08x"}\n' % (body[:-1], zlib.crc32(body[:-1]))
 
 
+_BLOCK = 1 << 24
+"""Bytes of a journal that are read at once."""
+
 _LONGEST_NUMBER = 20
 """Digits of a detectid."""
 
@@ -148,14 +151,21 @@ class Reader:
 
     def more(self, damages: list[Damage]) -> list[Line]:
         """The whole lines since the last call; what is none, or does not pass `check`, goes to `damages`."""
+        lines: list[Line] = []
+        words: dict[bytes, Any] = {}
         with open(self.path, "rb") as file:
             file.seek(self.offset)
-            content = file.read()
-        whole = content.rfind(b"\n") + 1
-        lines = []
-        words: dict[bytes, Any] = {}
+            rest = b""
+            while block := file.read(_BLOCK):
+                content = rest + block
+                whole = content.rfind(b"\n") + 1
+                rest = content[whole:]
+                self._lines(content[:whole], words, lines, damages)
+        return lines
+
+    def _lines(self, content: bytes, words: dict[bytes, Any], lines: list[Line], damages: list[Damage]) -> None:
         at = self.offset
-        for raw in content[:whole].split(b"\n")[:-1]:
+        for raw in content.split(b"\n")[:-1]:
             # a carriage return is what editors of other computers put in
             line = _decode(raw.removesuffix(b"\r"), words)
             if line is None:
@@ -169,8 +179,7 @@ class Reader:
             elif line is not None:
                 lines.append(line)
             at += len(raw) + 1
-        self.offset += whole
-        return lines
+        self.offset += len(content)
 
     @property
     def torn(self) -> Damage | None:

@@ -63,9 +63,11 @@ class Book:
     answered: set[Key] = field(default_factory=set)
     order: dict[Key, None] = field(default_factory=dict)
     changes: int = 0
+    _mixed: set[Key] = field(default_factory=set)  # those with other lines than answers
+    _unsettled: set[Key] = field(default_factory=set)
 
-    def add(self, line: Line) -> None:
-        """Take one more line in."""
+    def add(self, line: Line, settle: bool = True) -> None:
+        """Take one more line in; with `settle` false, what holds then is found out by `settle_all`."""
         self.changes += 1
         key = (line.detectid, line.occasion)
         known = self.lines.get(key)
@@ -82,15 +84,27 @@ class Book:
             known.append(line)
         else:
             insort(known, line, key=_BY_TIME)
-        holds = last_answer(known)
-        if holds is not None and holds.verdict is not None:
-            self.answered.add(key)
-        else:
-            self.answered.discard(key)
+        if line.kind != ANSWER:
+            self._mixed.add(key)
         if line.kind in (ANSWER, UNDO):
             self.order.pop(key, None)
-            if holds is not None:
-                self.order[key] = None
+            self.order[key] = None
+        self._unsettled.add(key)
+        if settle:
+            self.settle_all()
+
+    def settle_all(self) -> None:
+        """Find out what holds where lines came in: once a detection, however many there were."""
+        for key in self._unsettled:
+            known = self.lines[key]
+            holds = last_answer(known) if key in self._mixed else known[-1]
+            if holds is not None and holds.verdict is not None:
+                self.answered.add(key)
+            else:
+                self.answered.discard(key)
+            if holds is None:
+                self.order.pop(key, None)
+        self._unsettled.clear()
 
     def recent(self, count: int) -> list[Key]:
         """What was touched last, the last first."""
@@ -162,7 +176,9 @@ class Replay:
         self._losses = tuple(losses(self.folder))
         found.sort(key=_BY_TIME)
         for line in found:
-            self.add(line)
+            self.add(line, settle=False)
+        for book in self.books.values():
+            book.settle_all()
         return len(found)
 
     def _more(self, path: Path) -> list[Line]:
@@ -195,12 +211,12 @@ class Replay:
         reader.offset += size
         self.add(line)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Line, settle: bool = True) -> None:
         """Take one line in."""
         book = self.books.get(line.inspector)
         if book is None:
             book = self.books[line.inspector] = Book()
-        book.add(line)
+        book.add(line, settle)
 
     @property
     def torn(self) -> list[Damage]:
