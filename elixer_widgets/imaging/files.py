@@ -26,6 +26,8 @@ def walk(root: Path) -> tuple[str, ...]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         prefix = "" if relative == Path(".") else relative.as_posix() + "/"
         found.extend(prefix + name for name in files if not name.startswith("."))
+        # A folder where an image should be is listed as well, so that whoever opens it can say so.
+        found.extend(prefix + name for name in folders if name.endswith((".fits", ".fits.gz", ".fits.fz")))
     return tuple(sorted(found))
 
 

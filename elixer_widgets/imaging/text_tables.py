@@ -45,6 +45,11 @@ def _fields(line: str, separator: str) -> list[str]:
     return next(csv.reader([line.rstrip("\r\n")], delimiter=separator, skipinitialspace=True))
 
 
+def _count(line: str, separator: str) -> int:
+    """How many fields a row without quotes has."""
+    return len(line.split()) if separator == _SPACE else line.count(separator) + 1
+
+
 def _separator(line: str, is_csv: bool) -> str:
     """What stands between the fields of a row."""
     counts = {mark: line.count(mark) for mark in (";", "\t", ",")}
@@ -135,6 +140,11 @@ def _layout(path: Path, is_csv: bool) -> _Layout:
             separator = _separator(text, is_csv)
         if separator == _SPACE and "#" in text:
             trailing, text = True, text.split("#")[0].rstrip()
+        if names and '"' not in text and _count(text, separator) == len(names) + overhang:
+            rows += 1
+            if not overhang or text.endswith(separator):
+                continue  # as nearly all rows of a large table
+            rows -= 1
         fields = _fields(text, separator)
         if not names:
             if (is_csv or not header) and not any(_is_number(word) for word in fields if word.strip()):

@@ -76,6 +76,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "a pipe": _fifo,
     "an endless header": _endless,
     "tile": _damaged_tile,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a link to itself": lambda path: (path.unlink(), path.symlink_to(path.name)),
 }
 
