@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from elixer_widgets._arguments import instance, instances, number
 from elixer_widgets._asserted import (
     NO_COUNTERPART,
     all_sources,
@@ -63,6 +64,9 @@ __all__ = ["Aperture", "Interpretation", "Measurements", "Rival", "interpret", "
 
 MATCH_RADIUS = 3.0
 """arcsec; ELiXer's search radius for catalogue counterparts."""
+
+MAX_APERTURE = 3600.0
+"""arcsec; a wider aperture is a mistake."""
 
 SAME_LINE = 8.0
 """Å within which the line that the survey lists is the line in question."""
@@ -198,11 +202,12 @@ def measure(
     DataError
         If the aperture's radius is not positive or a fiber is not one of the detection's.
     """
+    instance(detection, Detection, "measure: detection")
     if aperture is not None and not isinstance(aperture, Aperture):
-        aperture = Aperture(float(aperture))
+        aperture = Aperture(number(aperture, "aperture", "a positive radius in arcsec", above=0.0, most=MAX_APERTURE))
     if aperture is not None and not (np.isfinite(aperture.radius) and aperture.radius > 0):
         raise DataError(f"aperture: a radius of {aperture.radius} cannot be measured; give a positive one in arcsec")
-    excluded = tuple(excluded_fibers)
+    excluded = instances(excluded_fibers, str, "measure: excluded_fibers")
     spectrum, note = _spectrum_of(detection, excluded)
     notes = [note] if note else []
     lines = tuple(search_lines(spectrum))
@@ -348,7 +353,10 @@ def interpret(
     Redshifts are reckoned in vacuum. Luminosities follow Planck 2018 (Planck Collaboration VI, 2020, A&A
     641, A6).
     """
-    left_out = tuple(dict.fromkeys(without))
+    instance(measurements, Measurements, "interpret: measurements")
+    left_out = tuple(dict.fromkeys(instances(without, str, "interpret: without")))
+    if counterpart is not None:
+        instance(counterpart, str, "interpret: counterpart")
     m = measurements if counterpart is None else with_counterpart(measurements, counterpart)
     matches = m.matches if counterpart is None else believed(m.matches)
     detection, line = m.detection, m.line

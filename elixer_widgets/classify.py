@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elixer_widgets._arguments import number
 from elixer_widgets.analysis import interpret, measure
 from elixer_widgets.classification.plae import (
     PUBLISHED_RANGE,
@@ -30,6 +31,9 @@ from elixer_widgets.spectra.wavelengths import GRID_STEP
 __all__ = ["plae_poii", "solution_finder"]
 
 DRAWS = 1000
+
+MOST = 1e8
+"""Å, and erg/s/cm²: beyond lies no line."""
 
 
 def plae_poii(
@@ -75,11 +79,24 @@ def plae_poii(
     DataError
         If the three lists of further lines differ in length.
     """
+    for name, value in (
+        ("line_wave", line_wave), ("line_flux", line_flux), ("line_flux_err", line_flux_err), ("eqw_obs", eqw_obs),
+        ("eqw_obs_err", eqw_obs_err),
+    ):  # fmt: skip
+        if isinstance(value, bool) or not isinstance(value, float | int | np.number):
+            raise DataError(f"plae_poii: {name} {value!r:.60} is not a number; give one, NaN where it is not known")
+    for name, values in (("addl_wave", addl_wave), ("addl_flux", addl_flux), ("addl_flux_err", addl_flux_err)):
+        if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+            raise DataError(f"plae_poii: {name} {values!r:.60} is not a list of numbers; give one, empty for none")
+        for value in values:
+            number(value, f"plae_poii: {name}", "numbers")
     if not len(addl_wave) == len(addl_flux) == len(addl_flux_err):
         raise DataError(
             f"plae_poii: addl_wave, addl_flux and addl_flux_err have {len(addl_wave)}, {len(addl_flux)} and "
             f"{len(addl_flux_err)} values; give the same number of each"
         )
+    if abs(line_wave) > MOST or abs(line_flux) > MOST:
+        raise DataError(f"plae_poii: {line_wave:g} Å and {line_flux:g} erg/s/cm² are no line; give those of one")
     lines = [ExtraLine(*map(float, each)) for each in zip(addl_wave, addl_flux, addl_flux_err, strict=True)]
     width = abs(float(eqw_obs))
     possible = bool(np.isfinite([line_wave, line_flux, width]).all()) and line_flux > 0 and width > 0
@@ -135,9 +152,9 @@ def solution_finder(
         "aborption" is spelt as in ELiXer. Fluxes are in erg/s/cm², continua in 1e-17 erg/s/cm²/Å. Unknown
         values are NaN.
     """
-    error = None if flux_err is None else np.asarray(flux_err, dtype=float) / GRID_STEP
-    spectrum = Spectrum(np.asarray(waves), np.asarray(flux, dtype=float) / GRID_STEP, error)
-    place = float("nan") if line_wave is None else float(line_wave)
+    error = None if flux_err is None else _samples(flux_err, "flux_err") / GRID_STEP
+    spectrum = Spectrum(_samples(waves, "waves"), _samples(flux, "flux") / GRID_STEP, error)
+    place = float("nan") if line_wave is None else number(line_wave, "solution_finder: line_wave", "Å in air")
     measurements = measure(Detection.from_spectrum(spectrum, place))
     meaning = interpret(measurements)
     line = measurements.line
@@ -154,6 +171,17 @@ def solution_finder(
         "emission_lines": [_line(each, spectrum) for each in measurements.lines],
         "solutions": [_solution(each) for each in measurements.solutions if each.score > 0],
     }
+
+
+def _samples(values: ArrayLike, name: str) -> np.ndarray:
+    """An array of numbers, one a sample."""
+    try:
+        samples = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"solution_finder: {name} {values!r:.60} is not an array of numbers; give numbers") from error
+    if samples.ndim != 1 or samples.size < 2:
+        raise DataError(f"solution_finder: {name} of shape {samples.shape} is not a spectrum; give one number a sample")
+    return samples
 
 
 def _line(measured: LineFit, spectrum: Spectrum) -> dict[str, Any]:

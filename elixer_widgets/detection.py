@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from elixer_widgets._arguments import instance, number
 from elixer_widgets._errors import NAN, DataError
 from elixer_widgets._images import CatalogObject, Cutout, Imaging, Magnitude, magnitude_decimals, parse_magnitude
 
@@ -48,6 +49,13 @@ def _frozen(values: object, name: str, dtype: type = np.float64) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------- the spectrum
+
+
+def _degrees(value: object, name: str) -> float:
+    """A coordinate in degrees; NaN is one that is not known."""
+    if isinstance(value, float | np.floating) and np.isnan(value):
+        return NAN
+    return number(value, f"Detection.from_spectrum: {name}", "degrees, or None where it is not known")
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,6 +387,15 @@ class Detection:
         DataError
             If the wavelength lies outside the spectrum or a magnitude cannot be read.
         """
+        instance(spectrum, Spectrum, "Detection.from_spectrum: spectrum")
+        if not (isinstance(wavelength, float) and np.isnan(wavelength)):
+            wavelength = number(wavelength, "Detection.from_spectrum: wavelength", "Å in air, or NaN for the strongest")
+        if ra is not None:
+            ra = _degrees(ra, "ra")
+        if dec is not None:
+            dec = _degrees(dec, "dec")
+        if magnitudes is not None and not isinstance(magnitudes, Mapping):
+            raise DataError(f"magnitudes: {magnitudes!r:.60} is not a mapping; give for example {{'g': (24.5, 0.1)}}")
         if np.isfinite(wavelength) and not spectrum.wavelength[0] <= wavelength <= spectrum.wavelength[-1]:
             raise DataError(
                 f"wavelength {wavelength:g} Å lies outside the spectrum "

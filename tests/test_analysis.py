@@ -16,7 +16,7 @@ import elixer_widgets as ew
 from elixer_widgets.analysis import Aperture, Interpretation, Measurements, interpret, measure
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import CatalogObject, DataError, Detection, Imaging, Magnitude, Spectrum
-from elixer_widgets.spectra.lines import LINES, observed_air
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, observed_air, redshift_of
 from elixer_widgets.spectra.wavelengths import vacuum_to_air
 from tests.factories import DEC, LINE, RA, FakeSource, make_cutout, make_detection, make_spectrum
 
@@ -187,6 +187,10 @@ def test_rivals(oii: Measurements) -> None:
 
 @pytest.mark.parametrize("identity", IDENTITIES)
 def test_every_identity_can_be_asked_for(measurements: Measurements, identity: str) -> None:
+    if identity in IDENTITY_LINES and redshift_of(measurements.line.center, IDENTITY_LINES[identity]) < 0:
+        with pytest.raises(DataError, match=f"cannot be {identity}.*bluer than at rest"):
+            interpret(measurements, identity=identity)
+        return
     meaning = interpret(measurements, identity=identity)
     assert meaning.identity == identity
     assert meaning.line_label

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elixer_widgets.classification.identities import IDENTITIES
-from elixer_widgets.classification.solutions import MIN_REDSHIFT, Solution
+from elixer_widgets.classification.solutions import MAX_REDSHIFT, MIN_REDSHIFT, Solution
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES, Line, redshift_of
@@ -110,15 +110,31 @@ def choose(
     DataError
         If the identity is not known, the redshift is impossible, or the two do not belong together.
     """
-    if identity is not None and identity not in IDENTITIES:
-        raise DataError(f"identity {identity!r} is not known; give one of {', '.join(IDENTITIES)}")
-    if redshift is not None and not (np.isfinite(redshift) and redshift > -0.1):
-        raise DataError(f"redshift {redshift!r} cannot be; give a number above -0.1")
+    if identity is not None and not (isinstance(identity, str) and identity in IDENTITIES):
+        raise DataError(f"identity {identity!r:.60} is not known; give one of {', '.join(IDENTITIES)}")
     if redshift is not None:
-        return _at_redshift(line, shifts, identity, float(redshift))
+        return _at_redshift(line, shifts, identity, _possible(redshift))
+    if identity in IDENTITY_LINES and shifts[identity] <= MIN_REDSHIFT:
+        raise DataError(
+            f"the line at {line.center:.1f} Å cannot be {identity}: that would be z = {shifts[identity]:.3f}, "
+            "bluer than at rest; give another identity"
+        )
     by = "automatic" if identity is None else "person"
     chosen = max(probabilities, key=lambda name: probabilities[name]) if identity is None else identity
     return _taken(chosen, shifts, solutions, by)
+
+
+def _possible(redshift: object) -> float:
+    """A redshift as a number, if an object can have it."""
+    try:
+        z = float(redshift)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"redshift {redshift!r:.60} is not a number; give z, for example 2.7") from error
+    if isinstance(redshift, bool) or not MIN_REDSHIFT <= z <= MAX_REDSHIFT:
+        raise DataError(
+            f"redshift {redshift!r:.60} is not possible; give a number from {MIN_REDSHIFT:g} to {MAX_REDSHIFT:g}"
+        )
+    return z
 
 
 def _taken(chosen: str, shifts: Mapping[str, float], solutions: Sequence[Solution], by: str) -> Choice:

@@ -7,12 +7,18 @@ the prior always first; that adds up exactly, and no piece is small because it c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import factorial
 
 import numpy as np
+
+FULL_BAR = 6.0
+"""Natural log odds (400 to 1) of a bar that fills its side; longer ones are cut and say so, their number is not."""
+
+SLIGHT, STRONG = 1.0, 3.0
+"""Natural log odds from which a piece speaks plainly, and strongly."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Evidence:
     """What one piece of evidence adds to the log odds of Lyα against all else, or of one identity against another.
 
     `log_odds` is natural logarithm, positive for the former; the pieces add up to the log odds of the probabilities.
-    `words` says it for a person.
+    `words` begin with `direction` of that very number, and then say what was seen.
     """
 
     name: str
@@ -30,11 +36,55 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """One piece of evidence: ln of its likelihood for each kind (shape of `KINDS`), and what it says."""
+    """One piece of evidence: ln of its likelihood for each kind (shape of `KINDS`), and what was seen.
+
+    `words` name facts and no direction: which way they pull is known once the pieces are weighed together. `of` holds
+    other facts in their place where an identity's own decide.
+    """
 
     name: str
     log_likelihood: np.ndarray
     words: str
+    of: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Odds:
+    """Two sides of odds: which kinds make up either, their labels, and the identity and label of every kind."""
+
+    chosen: np.ndarray
+    against: np.ndarray
+    label: str
+    other: str
+    identities: Sequence[str]
+    labels: Mapping[str, str]
+
+
+def direction(log_odds: float, label: str = "Lyα", other: str = "") -> str:
+    """Which way a number pulls and how hard, as it is shown with one decimal.
+
+    Parameters
+    ----------
+    log_odds : float
+        Natural logarithm, positive for `label`.
+    label : str
+        What the odds are of.
+    other : str
+        What they are against; empty for all else.
+    """
+    shown = round(log_odds, 1)
+    if not shown:
+        return "says nothing"
+    how = "strongly " if abs(shown) >= STRONG else "" if abs(shown) >= SLIGHT else "slightly "
+    if shown > 0:
+        return f"{how}for {label}" + (f", against {other}" if other else "")
+    return f"{how}against {label}" + (f", for {other}" if other else "")
+
+
+def said(log_odds: float, facts: str, label: str = "Lyα", other: str = "") -> str:
+    """What a piece says, from its number, and what was seen."""
+    told = direction(log_odds, label, other)
+    return f"{told}: {facts}" if facts else told
 
 
 def log_sum(values: np.ndarray) -> np.ndarray:
@@ -55,14 +105,48 @@ def _subsets(n: int) -> tuple[np.ndarray, np.ndarray]:
     return member.astype(float), shares
 
 
-def attribute(factors: Sequence[Factor], chosen: np.ndarray, against: np.ndarray, total: float) -> tuple[Evidence, ...]:
+def _own(factor: Factor, weight: np.ndarray, members: np.ndarray) -> float:
+    """ln of a factor's likelihood for several kinds together, which weigh as all factors have it."""
+    at = weight[members]
+    return float(log_sum(at + factor.log_likelihood[members]) - log_sum(at))
+
+
+def _rival(amount: float, factor: Factor, weight: np.ndarray, odds: Odds) -> str:
+    """The identity against which, or for which, a factor says most, as its amount has it; empty if there is none."""
+    if not round(amount, 1):
+        return ""
+    own, chosen = factor.log_likelihood, _own(factor, weight, odds.chosen)
+    pulls = odds.against & ((own > chosen + 0.05) if amount < 0 else (own < chosen - 0.05))
+    if not pulls.any():
+        return ""
+    # what weighs most: with this factor where it is argued for, without it where it is argued away
+    strength = np.where(pulls, weight if amount < 0 else weight - own, -np.inf)
+    return odds.identities[int(np.argmax(strength))]
+
+
+def _facts(factor: Factor, amount: float, rival: str, weight: np.ndarray, odds: Odds) -> str:
+    """What was seen, of the rival or of the chosen identity: whichever moves the odds that way, and the more."""
+    chosen = odds.identities[int(np.argmax(odds.chosen))]
+    if not factor.of:
+        return factor.words
+    sign, pull = (1.0 if amount > 0 else -1.0), {chosen: 0.0, rival: 0.0}
+    pull[chosen] = sign * _own(factor, weight, odds.chosen)
+    if rival:
+        pull[rival] = -sign * _own(factor, weight, np.array([each == rival for each in odds.identities]))
+    for name in sorted(pull, key=lambda name: -pull[name]):
+        if name in factor.of:
+            return factor.of[name]
+    return factor.words
+
+
+def attribute(factors: Sequence[Factor], odds_of: Odds, total: float) -> tuple[Evidence, ...]:
     """The contribution of each factor to the log odds.
 
     Parameters
     ----------
     factors : sequence of Factor
         The prior first.
-    chosen, against : array of bool, shape of the factors' likelihoods
+    odds_of : Odds
         Which kinds make up either side of the odds.
     total : float
         The log odds that the contributions shall add up to: those of the model, or less where doubt about the model
@@ -78,10 +162,18 @@ def attribute(factors: Sequence[Factor], chosen: np.ndarray, against: np.ndarray
     weights = first.log_likelihood + member @ np.array([each.log_likelihood for each in rest]).reshape(
         len(rest), first.log_likelihood.size
     )
-    odds = log_sum(weights[:, chosen]) - log_sum(weights[:, against])
+    odds = log_sum(weights[:, odds_of.chosen]) - log_sum(weights[:, odds_of.against])
     parts = np.concatenate([odds[:1], odds @ shares])
     excess = total - float(odds[-1])
     pulling = np.maximum(parts, 0.0) if excess < 0 else np.minimum(parts, 0.0)
     if excess != 0 and pulling.sum() != 0:
         parts = parts + excess * pulling / pulling.sum()
-    return tuple(Evidence(each.name, float(part), each.words) for each, part in zip(factors, parts, strict=True))
+    return tuple(_told(each, float(part), weights[-1], odds_of) for each, part in zip(factors, parts, strict=True))
+
+
+def _told(factor: Factor, amount: float, weight: np.ndarray, odds: Odds) -> Evidence:
+    """A piece with its number and the words that follow from it."""
+    rival = _rival(amount, factor, weight, odds)
+    facts = _facts(factor, amount, rival, weight, odds)
+    other = odds.other or (odds.labels.get(rival, rival) if rival else "")
+    return Evidence(factor.name, amount, said(amount, facts, odds.label, other))

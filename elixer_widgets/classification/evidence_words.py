@@ -1,4 +1,7 @@
-"""Each piece of evidence in plain words."""
+"""What was seen, for each piece of evidence, in plain words.
+
+Facts only: which way they pull follows from the number that the piece gets (`evidence.direction`), never from here.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,29 @@ from elixer_widgets.classification.universe import equivalent_width_scale
 from elixer_widgets.detection import NAN
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.spectra.fitting import LineFit
-from elixer_widgets.spectra.lines import IDENTITY_LINES
+from elixer_widgets.spectra.lines import IDENTITY_LINES, LINES
 
 UNUSUAL = 1.5
 """σ from which an equivalent width is called unusual."""
+TELLING = 0.5
+"""ln of a likelihood from which companions that do not stand out one by one are told as a whole."""
 BROAD = 1200.0
 """km/s, FWHM."""
 
 
 def prior(line: LineFit, log_prior: np.ndarray) -> str:
-    """How common Lyα is beside [O II]."""
+    """How many of 100 lines like this are Lyα and [O II], all else counted."""
     lya, oii = (
         sum(float(np.exp(each)) for each, kind in zip(log_prior, KINDS, strict=True) if kind.identity == name)
         for name in ("Lya", "OII")
     )
     place = f"at {line.center:.0f} Å and {line.flux:.1e} erg/s/cm²" if np.isfinite(line.flux) else "here"
-    if oii < 1e-6:
-        return f"{place} [O II] is impossible"
-    ratio = lya / oii
-    return f"{place} there {'are' if ratio >= 1 else 'is'} {ratio:.2g} Lyα to one [O II]"
+    others = "[O II] is impossible" if oii < 1e-6 else f"{_of_hundred(oii)} [O II]"
+    return f"{place} of 100 lines {_of_hundred(lya)} are Lyα, {others}"
+
+
+def _of_hundred(share: float) -> str:
+    return f"{100 * share:.2g}" if share >= 1e-3 else "less than 0.1"
 
 
 def _tail(line: LineFit, continuum: CombinedContinuum, kind: str, z: float) -> float:
@@ -58,18 +65,19 @@ def equivalent_width(line: LineFit, continuum: CombinedContinuum, shifts: Shifts
     estimate = continuum.estimate
     if not (np.isfinite(estimate.value) and estimate.value > 0 and line.flux != 0 and np.isfinite(line.flux)):
         return "no continuum estimate"
-    width = line.flux * 1e17 / estimate.value
+    width = abs(line.flux) * 1e17 / estimate.value
     sign = "> " if estimate.is_limit else ""
-    words = f"rest EW {sign}{_angstrom(width / (1.0 + shifts['Lya']))} if Lyα" if shifts["Lya"] > 0 else ""
+    what = "absorption of rest EW" if line.is_absorption else "rest EW"
+    words = f"{what} {sign}{_angstrom(width / (1.0 + shifts['Lya']))} if Lyα" if shifts["Lya"] > 0 else ""
     if not words:
-        return f"observed EW {sign}{_angstrom(width)}"
+        return f"{what.replace('rest', 'observed')} {sign}{_angstrom(width)}"
     if shifts["OII"] > 0:
         words += f", {sign}{_angstrom(width / (1.0 + shifts['OII']))} if [O II]"
         above = float(-ndtri(max(_tail(line, continuum, "OII", shifts["OII"]), 1e-15)))
         if above > UNUSUAL:
-            return f"{words}: {above:.0f}σ above what [O II] shows here"
+            return f"{words} ({above:.0f}σ above what [O II] shows here)"
     below = float(-ndtri(max(1.0 - _tail(line, continuum, "LAE", shifts["Lya"]), 1e-15)))
-    return f"{words}: {below:.0f}σ below what Lyα shows here" if below > UNUSUAL else words
+    return f"{words} ({below:.0f}σ below what Lyα shows here)" if below > UNUSUAL else words
 
 
 def stranger(distance: float, likelier: np.ndarray) -> str:
@@ -82,23 +90,30 @@ def stranger(distance: float, likelier: np.ndarray) -> str:
     return f'; the source {distance:.1f}" away is rather another object{whose}'
 
 
-def companions(solutions: Sequence[Solution]) -> str:
-    """The strongest case made by companions, for or against."""
-    listed = [each for each in solutions if each.identity in IDENTITY_LINES]
-    if not listed:
-        return "no companion lines to be expected in the spectrum"
-    for solution in sorted(listed, key=lambda each: -each.log_likelihood):
-        found = [each.label for each in solution.companions if each.status == "found"]
-        if found and solution.log_likelihood > 0.0:
-            return f"{', '.join(found[:3])} found where {LABELS[solution.identity]} has them"
-    oii = next((each for each in listed if each.identity == "OII"), None)
-    if oii is not None:
-        missing = [each.label for each in oii.companions if each.status == "missing"]
-        if missing:
-            return f"{', '.join(missing[:3])} missing for [O II]"
-        if not any(each.in_range for each in oii.companions):
-            return "no companion of [O II] within the spectrum"
-    return "companions tell nothing: too weak to be seen, or outside the spectrum"
+def companions(solutions: Sequence[Solution]) -> dict[str, str]:
+    """What is seen, or not, at the places of the companions of every identity."""
+    told = {each.identity: _of_solution(each) for each in solutions if each.identity in IDENTITY_LINES}
+    others = [each for each in solutions if each.identity == "other"]
+    if others:
+        told["other"] = _of_solution(max(others, key=lambda each: each.log_likelihood))
+    return told
+
+
+def _of_solution(solution: Solution) -> str:
+    """The companions found or missing of one solution; where there are none, whether all that was seen fits it."""
+    name = LABELS[solution.identity] if solution.identity in IDENTITY_LINES else LINES[solution.line].label
+    seen = [each.label for each in solution.companions if each.status == "found"]
+    missing = [each.label for each in solution.companions if each.status == "missing"]
+    pieces = [f"{', '.join(seen[:3])} where {name} has {'them' if len(seen) > 1 else 'it'}"] if seen else []
+    pieces += [f"no {', no '.join(missing[:3])}, which {name} would show"] if missing else []
+    if pieces:
+        return "; ".join(pieces)
+    if abs(solution.log_likelihood) > TELLING:
+        fits = "fit" if solution.log_likelihood > 0 else "do not fit"
+        return f"faint lines, absorption and the forest together {fits} {name}; none stands out"
+    if not any(each.in_range for each in solution.companions):
+        return f"no companion of {name} within the spectrum"
+    return f"no companion of {name} stands out, and none has to"
 
 
 def quality(line: LineFit, listed_sn: float) -> str:
@@ -130,7 +145,7 @@ def fibers(factor: np.ndarray, fault: str) -> str:
         return f"{fault}: unlike the image of a source"
     if factor.min() < -1.0:
         return "spread over the fibers like the image of a source"
-    return "the spread over the fibers tells nothing"
+    return "spread over the fibers much as a source or a fault would be"
 
 
 def size(found: Sequence[Extent]) -> str:
@@ -159,5 +174,5 @@ def counterpart(matches: Sequence[Match]) -> str:
 def neighbours(identity: str, distance: float = NAN) -> str:
     """Which identity the galaxies around speak for."""
     if not identity:
-        return "no galaxy around has the redshift of an identity"
+        return "no galaxy around has a redshift that the line could have"
     return f'a galaxy {distance:.0f}" away has the redshift of {LABELS[identity]}'

@@ -16,7 +16,7 @@ import numpy as np
 from elixer_widgets.classification import evidence_words, factors_line, factors_object
 from elixer_widgets.classification.calibration import FITTED, Calibration
 from elixer_widgets.classification.continuum import CombinedContinuum
-from elixer_widgets.classification.evidence import Evidence, Factor, attribute, log_sum
+from elixer_widgets.classification.evidence import Evidence, Factor, Odds, attribute, log_sum
 from elixer_widgets.classification.factors_object import BLOCKED, NEIGHBOUR_RADIUS
 from elixer_widgets.classification.identities import IDENTITIES, LABELS, LIGHT_SPEED, Shifts, redshifts
 from elixer_widgets.classification.priors import KINDS
@@ -36,6 +36,7 @@ __all__ = [
 PERSON_RELIABILITY = 0.98
 """Chance that a person who names the identity is right; our assumption."""
 
+_OF_KINDS = tuple(kind.identity for kind in KINDS)
 _MEMBERS = {name: np.array([kind.identity == name for kind in KINDS]) for name in IDENTITIES}
 
 
@@ -107,7 +108,8 @@ class Posterior:
         rest = sum(v for k, v in self.probabilities.items() if k != identity)
         if against is not None:
             rest = self.probabilities[against]
-        return attribute(self.factors, chosen, other, float(np.log(p / rest)))
+        odds = Odds(chosen, other, LABELS[identity], LABELS[against] if against else "", _OF_KINDS, LABELS)
+        return attribute(self.factors, odds, float(np.log(p / rest)))
 
 
 def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
@@ -127,6 +129,7 @@ def _factors(clues: Clues, calibration: Calibration) -> list[Factor]:
         Factor(
             "companion lines",
             factors_line.companions(clues.solutions, count),
+            "no companion lines are expected in the spectrum",
             evidence_words.companions(clues.solutions),
         ),
         Factor(
@@ -190,7 +193,7 @@ def _bounded(log_likelihood: np.ndarray) -> np.ndarray:
 def _trusted(factor: Factor, calibration: Calibration) -> Factor:
     """A factor to the power that it is trusted to."""
     power = calibration.exponents.get(factor.name, 1.0)
-    return Factor(factor.name, power * _bounded(factor.log_likelihood), factor.words)
+    return replace(factor, log_likelihood=power * _bounded(factor.log_likelihood))
 
 
 def _probabilities(factors: tuple[Factor, ...], doubt: float) -> dict[str, float]:

@@ -37,6 +37,9 @@ __all__ = [
     "velocity_width",
 ]
 
+MAX_REDSHIFT = 20.0
+"""No galaxy is known beyond."""
+
 MIN_REDSHIFT = -0.001
 
 

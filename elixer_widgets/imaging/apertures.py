@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from elixer_widgets._arguments import instance, number
 from elixer_widgets.detection import NAN, Cutout, DataError
 from elixer_widgets.imaging.growth import ApertureStep, Growth, Sky
 from elixer_widgets.imaging.noise import Background, clipped_sky
@@ -32,6 +33,11 @@ SKY_RADII = (2.0, 3.0)
 SKY_INNER_MINIMUM = 3.0
 SKY_WIDTH_MINIMUM = 2.0
 SKY_PIXELS_MINIMUM = 30
+
+# arcsec and steps: more is a mistake.
+WIDEST, MOST_STEPS = 3600.0, 10_000
+_ARCSEC = "a positive number of arcsec"
+_RING = "a sky ring; give inner and outer radius in arcsec"
 
 # Variance of the median of Gaussian data relative to that of the mean, for large samples.
 MEDIAN_VARIANCE = np.pi / 2.0
@@ -194,7 +200,12 @@ def _growth(
     seen = bool(measured and chosen.counts >= 2.0 * chosen.counts_err)
     foreign = seen and bool(whole.foreign > 0 and whole.counts < 2.0 * whole.counts_err)
     sigma = max(chosen.counts_err, whole.counts_err) if foreign else chosen.counts_err
+    if foreign:
+        notes.append("the light in the aperture is a neighbour's: its own is a limit")
     limits = [_magnitude(n * sigma, cutout.zero_point) if measured else NAN for n in (2.0, 3.0)]
+    local_depth = _magnitude(5.0 * factor * sky.scatter * np.sqrt(np.pi) * first / frame.scale, cutout.zero_point)
+    if measured and (foreign or not seen):
+        notes += _why_shallow(limits[0], cutout.depth, local_depth, radius / first, chosen, whole)
     return Growth(
         band=cutout.band,
         ra=ra,
@@ -219,7 +230,7 @@ def _growth(
         by_person=by_person,
         note="; ".join(notes),
         noise_factor=factor,
-        local_depth=_magnitude(5.0 * factor * sky.scatter * np.sqrt(np.pi) * first / frame.scale, cutout.zero_point),
+        local_depth=local_depth,
         aperture_correction=(
             2.5 * float(np.log10(point_fraction(radius, cutout.psf_fwhm))) if cutout.psf_fwhm > 0 else NAN
         ),
@@ -231,6 +242,24 @@ def _growth(
         size_err=whole.size_err,
         foreign=whole.foreign,
     )
+
+
+def _why_shallow(
+    limit: float, depth: float, local_depth: float, growth: float, chosen: ApertureStep, whole: TotalLight
+) -> list[str]:
+    """Why a 2σ limit is brighter than the image's 5σ depth, in a sentence; nothing where it is not."""
+    reference = depth if np.isfinite(depth) else local_depth
+    if not limit < reference:
+        return []
+    causes = []
+    if whole.counts_err > 1.5 * chosen.counts_err:
+        causes.append("a bright neighbour's light cannot be told from its own")
+    if local_depth < reference - 0.3:
+        causes.append(f"the noise around it is {10 ** (0.4 * (reference - local_depth)):.1f} times that of the survey")
+    if growth > 1.5:
+        causes.append(f"the aperture grew to {growth:.1f} times its first radius")
+    why = "; ".join(causes) or "the sky level around it is uncertain"
+    return [f"limit {limit:.1f} is brighter than the image's depth {reference:.1f}: {why}"]
 
 
 def _nothing(cutout: Cutout, ra: float, dec: float, radius: float, by_person: bool, why: str) -> Growth:
@@ -267,10 +296,21 @@ def _pixel_angle(cutout: Cutout, ra: float, dec: float, position_angle: float) -
     return float(np.arctan2(y - y0, x - x0))
 
 
-def _check_position(ra: float, dec: float) -> tuple[float, float]:
-    if not (np.isfinite(ra) and np.isfinite(dec)):
-        raise DataError(f"aperture: ({ra}, {dec}) is not a position in degrees; give finite ra and dec")
-    return float(ra), float(dec)
+def _check_position(cutout: Cutout, ra: float, dec: float) -> tuple[float, float]:
+    instance(cutout, Cutout, "aperture: cutout")
+    ra = number(ra, "aperture: ra", "degrees", above=-360.0 - 1e-9, most=720.0)
+    return ra, number(dec, "aperture: dec", "degrees from -90 to 90", above=-90.0 - 1e-9, most=90.0)
+
+
+def _ring(annulus: object) -> tuple[float, float]:
+    """Inner and outer radius of a sky ring, if they are such."""
+    try:
+        inner, outer = (float(each) for each in annulus)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"aperture: annulus {annulus!r:.60} is not {_RING}") from error
+    if not 0 <= inner < outer < np.inf:
+        raise DataError(f"aperture: annulus {annulus!r:.60} is not {_RING}")
+    return inner, outer
 
 
 def grow_aperture(
@@ -307,11 +347,10 @@ def grow_aperture(
     DataError
         If the position or a radius is not a usable number.
     """
-    ra, dec = _check_position(ra, dec)
-    if start is None:
-        start = start_radius(cutout)
-    if not (np.isfinite(start) and start > 0 and np.isfinite(step) and step > 0):
-        raise DataError(f"aperture: start {start} and step {step} must be positive; give them in arcsec")
+    ra, dec = _check_position(cutout, ra, dec)
+    start = start_radius(cutout) if start is None else number(start, "aperture: start", _ARCSEC, above=0.0)
+    max_radius = number(max_radius, "aperture: max_radius", _ARCSEC, above=0.0, most=WIDEST)
+    step = number(step, "aperture: step", _ARCSEC, above=max_radius / MOST_STEPS)
     start = min(float(start), max_radius)
     frame = _Frame(cutout, ra, dec)
     if not frame.inside or not cutout.usable:
@@ -383,16 +422,17 @@ def measure_aperture(
     DataError
         If the position, the radius or the annulus is not usable.
     """
-    ra, dec = _check_position(ra, dec)
-    if not (np.isfinite(radius) and radius > 0):
-        raise DataError(f"aperture: a radius of {radius} cannot be measured; give a positive radius in arcsec")
-    if annulus is not None and not 0 <= annulus[0] < annulus[1]:
-        raise DataError(f"aperture: {annulus} is not a sky ring; give inner and outer radius in arcsec")
-    if minor is not None and not (np.isfinite(position_angle) and 0 < minor <= radius):
-        raise DataError(
-            f"aperture: {radius} by {minor} arcsec at {position_angle}° is no ellipse; give the larger semi-axis as "
-            "radius, the smaller as minor"
+    ra, dec = _check_position(cutout, ra, dec)
+    radius = number(radius, "aperture: radius", "a positive radius in arcsec", above=0.0, most=WIDEST)
+    annulus = None if annulus is None else _ring(annulus)
+    if minor is not None:
+        shape = (
+            f"{radius} by {minor!r:.40} arcsec is no ellipse; give the larger semi-axis as radius, minor the smaller"
         )
+        if isinstance(minor, bool) or not isinstance(minor, float | int | np.number) or not 0 < minor <= radius:
+            raise DataError(f"aperture: {shape}")
+        minor = float(minor)
+    position_angle = number(position_angle, "aperture: position_angle", "degrees east of north", most=1e6)
     angle = _pixel_angle(cutout, ra, dec, position_angle) if minor is not None else 0.0
     frame = _Frame(cutout, ra, dec, 1.0 if minor is None else float(minor / radius), angle)
     if not frame.inside or not cutout.usable:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from elixer_widgets._arguments import instance, number, place
 from elixer_widgets.detection import NAN, Cutout
 from elixer_widgets.imaging.apertures import MAG_PER_RELATIVE_ERROR, MAX_RADIUS, start_radius
 from elixer_widgets.imaging.noise import Background, clipped_sky, thinned
@@ -105,6 +106,10 @@ def find_sources(
     list of SourceEllipse
         Empty if there is nothing, or nothing to look at.
     """
+    instance(cutout, Cutout, "find_sources: cutout")
+    number(threshold, "find_sources: threshold", "a multiple of the sky's scatter such as 1.5", above=0.0)
+    if position is not None:
+        position = place(position, "find_sources: position")
     if not cutout.usable:
         return []
     ra, dec = cutout.position if position is None else position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._arguments import path as given
 from elixer_widgets._files import named_path
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.base import Release, ReleaseIndex
@@ -45,7 +46,7 @@ def open_release(path: str | PathLike[str]) -> Release:
     DataError
         If there is nothing at `path`, it is empty, damaged, or of another kind.
     """
-    place = named_path(path)
+    place = named_path(given(path, "open_release: path"))
     if not place.exists():
         known = next((parent for parent in place.parents if parent.exists()), Path())
         raise DataError(f"{place}: there is no such file or directory (only {known} exists); check the path")

@@ -14,7 +14,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from elixer_widgets._files import replacing
+from elixer_widgets._arguments import instance
+from elixer_widgets._arguments import path as given
+from elixer_widgets._files import named_path, replacing
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError
@@ -206,6 +208,8 @@ def catalog_tables(interpretations: Iterable[Interpretation], name: str = "a cat
     DataError
         If two detections share a detectid; the message begins with `name`.
     """
+    if not isinstance(interpretations, Iterable):
+        raise DataError(f"write_catalog: {interpretations!r:.60} is not a list; give a list of Interpretation")
     made = datetime.now()
     summary: list[rows.Row] = []
     spectra: list[np.ndarray] = []
@@ -213,6 +217,7 @@ def catalog_tables(interpretations: Iterable[Interpretation], name: str = "a cat
     own: dict[str, list[np.ndarray]] = {name: [] for name in _OWN}
     seen: set[int] = set()
     for each in interpretations:
+        instance(each, Interpretation, "write_catalog: interpretations")
         detectid = int(each.measurements.detection.detectid)
         if detectid in seen:
             raise DataError(f"{name}: detectid {detectid} occurs twice; give each detection once")
@@ -276,5 +281,5 @@ def write_catalog(interpretations: Iterable[Interpretation], path: str | PathLik
     `CalibratedSpectra` in 1e-17 erg/s/cm² per 2 Å sample). Columns that nothing here measures keep their fill. The
     group `ElixerWidgets` holds what that format has no place for.
     """
-    target = Path(path)
+    target = named_path(given(path, "write_catalog: path"))
     return write_tables(catalog_tables(interpretations, str(target)), target)

@@ -12,6 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from elixer_widgets._arguments import instances, whole
+from elixer_widgets._arguments import path as given
 from elixer_widgets.classification.posterior import IDENTITIES, Evidence
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout, text
@@ -143,7 +145,11 @@ def read_catalog(
         If the file cannot be read, is no catalogue, has an unknown version, or `tables` names a table that there is
         not in the format.
     """
-    place = Path(path)
+    place = given(path, "read_catalog: path")
+    if tables is not None:
+        tables = instances(tables, str, "read_catalog: tables")
+    if detectids is not None and not isinstance(detectids, Iterable):
+        raise DataError(f"read_catalog: detectids {detectids!r:.60} is not a list; give a list of numbers")
     layouts: dict[str, TableLayout] = {name: catalog_layout(name) for name in TABLES if name != "Version"}
     layouts |= {f"{OWN_GROUP}/{name}": layout for name, (layout, _) in OWN_TABLES.items()}
     if tables is not None:
@@ -151,7 +157,11 @@ def read_catalog(
         if asked - set(layouts):
             raise DataError(f"{place}: no table is called {min(asked - set(layouts))}; there are {', '.join(layouts)}")
         layouts = {name: layout for name, layout in layouts.items() if name in asked}
-    ids = None if detectids is None else np.unique(np.array(list(detectids), "i8"))
+    ids = None
+    if detectids is not None:
+        ids = np.unique(
+            np.array([whole(each, "read_catalog: detectids", "detection numbers") for each in detectids], "i8")
+        )
     with open_h5(place) as file:
         catalog = Catalog(place, file.id, Reader(), names_in(file.id))
         catalog.check()

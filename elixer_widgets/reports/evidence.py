@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.evidence import FULL_BAR, said
 from elixer_widgets.classification.posterior import LABELS, Evidence
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import PIXELS_PER_POINT, Canvas, wrap
@@ -12,21 +13,20 @@ from elixer_widgets.reports.colors import GREY, ORANGE, SKY
 from elixer_widgets.reports.layout import Box, cutout_box
 from elixer_widgets.reports.wording import calibration_words, signed
 
-FULL_BAR = 8.0  # natural log odds that fill half of the bar's room
 NAMES_WIDTH, BAR_WIDTH, NUMBER_WIDTH = 215.0, 200.0, 75.0
 SLOTS = len(layout.CUTOUT_LEFTS)
 
 
 def posterior_words(interpretation: Interpretation, room: int = 60) -> str:
     """The identities by probability, `Lyα 88.0 %,  [O II] 9.0 %`, as many as fit into `room` characters."""
-    said = ""
+    line = ""
     for name, value in sorted(interpretation.posterior.items(), key=lambda item: -item[1]):
-        more = f"{said},  " if said else ""
+        more = f"{line},  " if line else ""
         more += f"{LABELS.get(name, name)} {100 * value:.1f} %"
         if value < 5e-4 or len(more) > room:
             break
-        said = more
-    return said
+        line = more
+    return line
 
 
 def strongest(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
@@ -35,7 +35,8 @@ def strongest(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
         return list(evidence)
     ranked = sorted(evidence, key=lambda each: -abs(each.log_odds))
     kept, rest = ranked[: max(most - 1, 0)], ranked[max(most - 1, 0) :]
-    together = Evidence("all else", sum(each.log_odds for each in rest), f"{len(rest)} smaller pieces together")
+    amount = sum(each.log_odds for each in rest)
+    together = Evidence("all else", amount, said(amount, f"{len(rest)} smaller pieces together"))
     return [each for each in evidence if each in kept] + [together]
 
 
@@ -57,6 +58,8 @@ def evidence_box(free_slot: int, columns: int) -> Box | None:
 def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> None:
     """Draw the evidence into `box`."""
     title = f"Why: log odds for Lyα (probabilities {calibration_words(interpretation)})"
+    if any(abs(each.log_odds) > FULL_BAR for each in interpretation.evidence):
+        title += f"; » bars cut at ±{FULL_BAR:g}"
     canvas.text(box.left, box.top + 12, title, 10)
     y = box.top + 42
     room = int(box.width / (9.0 * PIXELS_PER_POINT * 0.68))
@@ -87,6 +90,8 @@ def draw_evidence(canvas: Canvas, interpretation: Interpretation, box: Box) -> N
         left, right = sorted((middle, middle + length))
         zero.append([(middle, y - 9), (middle, y + 9)])
         canvas.rectangle(Box(left, y - 6, right, y + 6), face=ORANGE if length > 0 else SKY)
+        if abs(each.log_odds) > FULL_BAR:
+            canvas.text(right if length > 0 else left, y, "»" if length > 0 else "«", 8, align="center", bold=True)
         canvas.text(bar.right + NUMBER_WIDTH, y, signed(each.log_odds), 8.5, align="right")
         for row, line in enumerate(lines):
             at = y + one * (row + 1 if below else row)

@@ -12,6 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from elixer_widgets._arguments import path as given
+from elixer_widgets._arguments import whole
 from elixer_widgets._files import holding, lock_beside, named_path
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
@@ -286,8 +288,12 @@ def merge_catalogs(
     Rows are read once, in pieces (with `unique`, the rows of `Detections` twice). Held are one piece a table (8 MB) and
     the keys: 8 bytes a row, of the largest table some 40 while its index is made, with `unique` 60 a detection.
     """
-    inputs = [named_path(each) for each in paths]
-    target = named_path(path)
+    if isinstance(paths, str | PathLike) or not isinstance(paths, Iterable):
+        raise DataError(f"merge_catalogs: paths {paths!r:.60} is not a list; give a list of catalogues")
+    inputs = [named_path(given(each, "merge_catalogs: paths")) for each in paths]
+    target = named_path(given(path, "merge_catalogs: path"))
+    if helpers is not None:
+        helpers = whole(helpers, "merge_catalogs: helpers", "a number of processes, or None")
     if not inputs:
         raise DataError(f"{target}: no catalogue to merge was given; name at least one")
     for each in inputs:

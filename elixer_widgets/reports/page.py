@@ -6,6 +6,8 @@ from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._arguments import instance
+from elixer_widgets._arguments import path as given
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.reports import layout
 from elixer_widgets.reports.canvas import Canvas, wrap
@@ -76,7 +78,8 @@ def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> P
     DataError
         If the suffix names no format known here, or the folder does not exist.
     """
-    target = known_format(path, "report")
+    instance(interpretation, Interpretation, "write_report: interpretation")
+    target = known_format(given(path, "write_report: path"), "report")
     made = datetime.now()
     canvas = draw_page(interpretation, made)
     with replacing(target) as temporary:

@@ -31,6 +31,11 @@ def finite(value: float) -> bool:
     return value is not None and math.isfinite(value)
 
 
+def is_magnitude(value: float) -> bool:
+    """Whether a number can be a magnitude: 99 and -99 are how catalogues write that there is none."""
+    return finite(value) and -30.0 < value < 40.0
+
+
 def symmetric(value: float, error: float = math.nan, digits: int = 2) -> str:
     """`value(±error)` with the error's scale put to the value's: 1.90(±0.17)e-16."""
     if not finite(value):
@@ -64,6 +69,8 @@ def continuum(estimate: ContinuumEstimate) -> str:
 
 def magnitude(value: Magnitude) -> str:
     """`r 24.41 ± 0.10` or `r > 26.1 (2σ)`."""
+    if not is_magnitude(value.value):
+        return f"{value.band} {NOT_MEASURED}"
     if value.is_limit and finite(value.value):
         sigma = f" ({value.limit_sigma:g}σ)" if finite(value.limit_sigma) else ""
         return f"{value.band} > {value.value:.1f}{sigma}"
@@ -96,15 +103,18 @@ def width(value: float, error: float, is_limit: bool = False) -> str:
     if not finite(value):
         return NOT_MEASURED
     digits = 1 if abs(value) >= 10 else 2
+    kind = " (absorption)" if value < 0 else ""
     if is_limit:
-        return f"> {value:.{digits}f} Å"
-    return f"{value:.{digits}f}" + (f"±{error:.{digits}f}" if finite(error) else "") + " Å"
+        return f"> {abs(value):.{digits}f} Å{kind}"
+    return f"{abs(value):.{digits}f}" + (f"±{error:.{digits}f}" if finite(error) else "") + f" Å{kind}"
 
 
 def chance(value: float) -> str:
     """A small probability: three decimals, or `< 0.001`."""
     if not finite(value):
         return "N/A"
+    if not 0 <= value <= 1:
+        return "impossible"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 

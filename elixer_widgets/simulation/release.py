@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from elixer_widgets._arguments import path as given
+from elixer_widgets._arguments import whole
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import layout
 from elixer_widgets.simulation import detections, files, imaging, optics, placement, sky, truth
@@ -58,13 +60,11 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
     Everything is written into a hidden directory beside `path`, which takes its name at the end: an interrupted run
     leaves `path` as it was.
     """
-    if int(n) != n or n < 1:
-        raise DataError(f"simulate_release: n = {n} is no number of detections; give a whole number from 1 up")
+    target = given(path, "simulate_release: path")
+    n = whole(n, "simulate_release: n", "a whole number of detections from 1 up", least=1)
+    seed = whole(seed, "simulate_release: seed", "a whole number, not negative")
     if n > MOST:
         raise DataError(f"simulate_release: n = {n} would fill tens of gigabytes; give at most {MOST}")
-    if int(seed) != seed or seed < 0:
-        raise DataError(f"simulate_release: seed = {seed} is not possible; give a whole number, not negative")
-    target = Path(path)
     _check_target(target)
     say = progress or (lambda fraction, what: None)
     work = _workplace(target, int(n))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from elixer_widgets._arguments import instance, instances, number
 from elixer_widgets.detection import Spectrum
 from elixer_widgets.spectra.blends import BLENDED, CORE, CORE_SIGMA, core, is_misfit, split
 from elixer_widgets.spectra.fitting import (
@@ -15,6 +16,7 @@ from elixer_widgets.spectra.fitting import (
     FLUX_UNIT,
     SIGMA_MAX,
     VERY_BROAD,
+    WIDEST_WINDOW,
     LineFit,
     fit_line,
     fit_many,
@@ -155,6 +157,9 @@ def find_lines(
     The strongest peaks of the filter are fitted and taken off, and the rest is searched again, so that a line in the
     wing of another is seen; at the end each line is fitted once more with all others taken off.
     """
+    instance(spectrum, Spectrum, "find_lines: spectrum")
+    number(min_snr, "find_lines: min_snr", "a signal to noise such as 4.6", above=0.0)
+    number(sigma_max, "find_lines: sigma_max", "the largest σ in Å, such as 20", above=0.0, most=WIDEST_WINDOW)
     found = search_lines(spectrum, min_snr=min_snr, sigma_max=sigma_max)
     return [without_low_flux(each) for each in found]
 
@@ -409,6 +414,7 @@ def strongest_line(spectrum: Spectrum, lines: Sequence[LineFit] | None = None) -
     only if there is no other; absorption only where there is no emission at all. `lines` is what `find_lines` found,
     if that is known already.
     """
+    instance(spectrum, Spectrum, "strongest_line: spectrum")
     if lines is None:
         lines = search_lines(spectrum)
     for emission in (True, False):
@@ -445,6 +451,9 @@ def main_line(spectrum: Spectrum, wavelength: float, lines: Sequence[LineFit], *
     DataError
         If the wavelength lies outside the spectrum.
     """
+    instance(spectrum, Spectrum, "main_line: spectrum")
+    lines = instances(lines, LineFit, "main_line: lines")
+    wavelength = number(wavelength, "main_line: wavelength", "Å in air")
     near = [each for each in lines if abs(each.center - wavelength) <= max(8.0, 1.5 * each.sigma)]
     if emission:
         near = [each for each in near if not each.is_absorption]

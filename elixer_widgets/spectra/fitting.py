@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elixer_widgets._arguments import instance, instances, number
 from elixer_widgets.detection import NAN, DataError, Spectrum
 from elixer_widgets.spectra.gaussians import GaussianFits, Samples, gather, linear_amplitudes
 from elixer_widgets.spectra.starts import (  # noqa: F401 (the windows are part of what a fit is)
@@ -49,6 +50,9 @@ continuum cannot be told apart."""
 
 LEAST_CERTAIN = 0.33
 """Relative error of the flux beyond which so broad a line is rather the shape of the continuum."""
+
+WIDEST_WINDOW = 1e6
+"""Å; a larger window or width is a mistake."""
 
 CORE = 12.0
 MIN_CORE_SAMPLES = 2
@@ -205,8 +209,8 @@ def fit_lines(
     DataError
         If a wavelength is not a number or lies outside the spectrum.
     """
-    centers = np.atleast_1d(np.asarray(wavelengths, dtype=float))
-    if subtract:
+    centers = _checked(spectrum, wavelengths, window, sigma_max, absorption)
+    if instances(subtract, LineFit, "fit_line: subtract"):
         spectrum = without_lines(spectrum, subtract)
     fits = fit_many([spectrum], centers, np.zeros(centers.size, int), window, sigma_max, absorption)
     if window is not None or sigma_max != SIGMA_MAX:  # a person's own limits
@@ -215,6 +219,25 @@ def fit_lines(
         widened(spectrum, float(center), fit, absorption) or without_low_flux(fit)
         for center, fit in zip(centers, fits, strict=True)
     ]
+
+
+def _checked(
+    spectrum: Spectrum, wavelengths: ArrayLike, window: float | None, sigma_max: float, absorption: bool | None
+) -> np.ndarray:
+    """The wavelengths as an array, if all that a person gave can be used."""
+    instance(spectrum, Spectrum, "fit_line: spectrum")
+    try:
+        centers = np.atleast_1d(np.asarray(wavelengths, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"fit_line: wavelength {wavelengths!r:.60} is not a number; give Å in air") from error
+    if centers.ndim != 1:
+        raise DataError(f"fit_line: wavelengths of shape {centers.shape} are not a list; give Å in air")
+    if window is not None:
+        number(window, "fit_line: window", "half the width in Å, such as 40", above=0.0, most=WIDEST_WINDOW)
+    number(sigma_max, "fit_line: sigma_max", "the largest σ in Å, such as 20", above=0.0, most=WIDEST_WINDOW)
+    if absorption is not None and not isinstance(absorption, bool | np.bool_):
+        raise DataError(f"fit_line: absorption {absorption!r:.60} is not possible; give True, False or None")
+    return centers
 
 
 def widened(spectrum: Spectrum, wavelength: float, fit: LineFit, absorption: bool | None) -> LineFit | None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from math import ceil, isfinite
 
 from elixer_widgets.analysis import Interpretation
+from elixer_widgets.classification.evidence import FULL_BAR, direction
 from elixer_widgets.classification.posterior import Evidence
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
-
-FULL_BAR = 6.0
-"""Natural log odds of a bar that fills its side (400 to 1); longer ones are cut, their number is not."""
-
 
 SILENT = 0.15
 """Log odds below which a piece of evidence is only named."""
@@ -23,6 +20,9 @@ WEAK = 0.5
 
 ROOM, LINE = 15, 62
 """Lines above the foot in a window of 900 pixels, and characters in one of them."""
+
+
+_CUT = f"the bar is cut at {FULL_BAR:g}; the number is whole"
 
 
 def _amount(piece: Evidence) -> float:
@@ -35,9 +35,13 @@ def _row(piece: Evidence) -> str:
     left = 50.0 if amount >= 0 else 50.0 - share
     side = "ew-for" if amount >= 0 else "ew-against"
     sign = "+" if amount > 0 else ""
+    cut = ""
+    if abs(amount) > FULL_BAR:
+        end, mark = ("right", "▸") if amount > 0 else ("left", "◂")
+        cut = f'<b class="ew-bar-cut" style="{end}:-3px" title="{_CUT}">{mark}</b>'
     return (
         f'<div class="ew-bar-row" title="{escape(piece.words)}"><span class="ew-bar-name">{escape(piece.name)}</span>'
-        f'<span class="ew-bar"><i class="{side}" style="left:{left:.1f}%;width:{max(share, 0.6):.1f}%"></i></span>'
+        f'<span class="ew-bar"><i class="{side}" style="left:{left:.1f}%;width:{max(share, 0.6):.1f}%"></i>{cut}</span>'
         f'<span class="ew-bar-number">{sign}{words.number(amount, 1)}</span>'
         f'<span class="ew-bar-words">{escape(piece.words)}</span></div>'
     )
@@ -66,11 +70,15 @@ def draw(interpretation: Interpretation) -> str:
     if silent:
         tip = "; ".join(f"{piece.name}: {piece.words}" for piece in silent)
         names = ", ".join(piece.name for piece in silent)
-        little = "Little" if any(abs(_amount(piece)) >= SILENT for piece in silent) else "Without"
-        foot.append(f'<span title="{escape(tip)}">{little} say: {escape(names)}.</span>')
+        shown = any(direction(_amount(piece)) != direction(0.0) for piece in silent)
+        foot.append(
+            f'<span title="{escape(tip)}">{"Little" if shown else "Nothing"} is said by: {escape(names)}.</span>'
+        )
     rows = "".join(_row(piece) for piece in telling)
+    cut = any(abs(_amount(piece)) > FULL_BAR for piece in telling)
+    middle = f'<span title="{_CUT}">◂▸ cut at ±{FULL_BAR:g}</span>' if cut else ""
     return (
-        '<div class="ew-bar-scale"><span>against</span><span>for Lyα</span></div>'
+        f'<div class="ew-bar-scale"><span>against</span>{middle}<span>for Lyα</span></div>'
         f'{rows}<div class="ew-bar-foot">{" ".join(foot)}</div>'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from elixer_widgets.imaging.apertures import Growth
+from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import escape
 
 WORST_STEP = 0.75
@@ -39,7 +40,11 @@ def growth_curve(growth: Growth | None) -> str:
         for s in steps
         if isfinite(s.mag_err)
     )
-    adopted = limit = ""
+    adopted = limit = means = ""
+    if growth.is_limit:
+        means = f'<text x="{LEFT}" y="148">not its own light: {escape(words.aperture_magnitude(growth))}</text>'
+        if growth.counts < 2.0 * growth.counts_err:
+            means = f'<text x="{LEFT}" y="148">below 2σ: {escape(words.aperture_magnitude(growth))}</text>'
     if isfinite(growth.radius):
         adopted = (
             f'<line class="ew-adopted" x1="{x(growth.radius):.1f}" x2="{x(growth.radius):.1f}" '
@@ -59,5 +64,5 @@ def growth_curve(growth: Growth | None) -> str:
         f'<path class="ew-axis" d="M{LEFT} {TOP} V{BOTTOM} H{RIGHT}"/>{errors}{limit}{adopted}'
         f'<polyline class="ew-curve" points="{points}"/>{texts}'
         f'<text x="{LEFT}" y="{BOTTOM + 13}" text-anchor="middle">0</text>'
-        f'<text x="{RIGHT}" y="{BOTTOM + 13}" text-anchor="end">{reach:.1f}″</text></svg></div>'
+        f'<text x="{RIGHT}" y="{BOTTOM + 13}" text-anchor="end">{reach:.1f}″</text>{means}</svg></div>'
     )

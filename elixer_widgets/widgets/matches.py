@@ -9,6 +9,7 @@ from elixer_widgets.analysis import Interpretation, Measurements, match_id
 from elixer_widgets.detection import CatalogObject
 from elixer_widgets.imaging.counterparts import Match
 from elixer_widgets.reports.derived import from_match, redshift_as
+from elixer_widgets.reports.wording import is_magnitude
 from elixer_widgets.spectra.continuum import rest_width
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
@@ -47,13 +48,20 @@ def _photo_z(found: CatalogObject) -> str:
     return f"{found.photo_z:.2f}"
 
 
+def _spec_z(redshift: float) -> str:
+    """A redshift, struck out with the reason where no object can have it."""
+    problem = words.redshift_problem(redshift)
+    shown = words.number(redshift, 4)
+    return f'<s class="ew-impossible" title="{escape(problem)}">{shown}</s>' if problem else shown
+
+
 def _magnitude(match: Match) -> tuple[str, str]:
     """The magnitude in short, and all of them for who asks."""
     found = match.object
     magnitude = found.magnitude(match.band) if match.band else None
     if magnitude is None and found.magnitudes:
         magnitude = found.magnitudes[0]
-    if magnitude is None:
+    if magnitude is None or not is_magnitude(magnitude.value):
         return words.DASH, ""
     short = f"{magnitude.band} {'> ' if magnitude.is_limit else ''}{words.number(magnitude.value)}"
     return short, ", ".join(str(each) for each in found.magnitudes)
@@ -72,11 +80,8 @@ def _widths(match: Match, interpretation: Interpretation | None) -> tuple[str, s
         if estimate is not None and z >= 0:
             width, _, is_limit = rest_width(line.flux, line.flux_err, estimate, z)
             if isfinite(width):
-                text = (
-                    f"{'> ' if is_limit else ''}{width:.0f}"
-                    if width >= 10
-                    else f"{'> ' if is_limit else ''}{width:.1f}"
-                )
+                kind = "abs. " if width < 0 else ""
+                text = f"{'> ' if is_limit else ''}{kind}{abs(width):.{0 if abs(width) >= 10 else 1}f}"
         said.append(text)
     return said[0], said[1], words.DASH if ratio is None else words.ratio(ratio, interval=False)
 
@@ -97,7 +102,7 @@ def row(match: Match, key: str, rank: int, interpretation: Interpretation | None
         words.percent(match.chance),
         words.number(match.match_score),
         f'<span title="{escape(magnitudes)}">{escape(magnitude)}</span>',
-        words.number(match.object.spec_z, 4),
+        _spec_z(match.object.spec_z),
         _photo_z(match.object),
         escape(lya),
         escape(oii),

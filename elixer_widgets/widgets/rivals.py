@@ -6,7 +6,7 @@ from functools import partial
 from math import isfinite
 
 from elixer_widgets.analysis import Interpretation, Rival
-from elixer_widgets.classification.posterior import LABELS
+from elixer_widgets.classification.posterior import LABELS, redshifts
 from elixer_widgets.classification.solutions import Companion
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.markup import Markup, escape
@@ -70,15 +70,18 @@ def card(rival: Rival, adopted: bool, alone: str = "") -> str:
     label = LABELS.get(rival.identity, rival.identity)
     width = words.number(rival.rest_equivalent_width, 0 if abs(rival.rest_equivalent_width) >= 9.95 else 1)
     tip = "\n".join(companion_tip(companion) for companion in rival.companions) or "no companion lines in its list"
+    problem = words.redshift_problem(rival.redshift)
+    kind = 'class="ew-card ew-impossible" disabled aria-disabled="true"' if problem else 'class="ew-card"'
+    tip = problem or tip
     share = 100.0 * rival.probability if isfinite(rival.probability) else 0.0
     more = f'<b title="{ALONE}">{alone}</b>' if alone else f'<span class="ew-more">EW {width} Å</span>'
     return (
-        f'<button class="ew-card" data-key="{escape(rival.identity)}" aria-pressed="{str(adopted).lower()}" '
+        f'<button {kind} data-key="{escape(rival.identity)}" aria-pressed="{str(adopted).lower()}" '
         f'title="{escape(tip)}"><span class="ew-card-top"><b>{escape(label)}</b>'
         f"<b>{words.percent(rival.probability)}</b></span>"
         f'<span class="ew-card-share"><i style="width:{share:.1f}%"></i></span>'
         f'<span class="ew-card-z">z {words.number(rival.redshift, 4)} · {more}</span>'
-        f'<span class="ew-card-lines">{_companions(rival.companions)}</span></button>'
+        f'<span class="ew-card-lines">{escape(problem) or _companions(rival.companions)}</span></button>'
     )
 
 
@@ -96,7 +99,23 @@ def draw(interpretation: Interpretation) -> str:
         f"<span>{LABELS[name]}</span><b>{words.percent(interpretation.posterior.get(name, float('nan')))}</b></button>"
         for name in NOT_LINES
     )
-    return f'<div class="ew-cards">{cards}<div class="ew-nocards">{none}</div></div>'
+    return f'<div class="ew-cards">{cards}<div class="ew-nocards">{none}{_impossible(interpretation)}</div></div>'
+
+
+def _impossible(interpretation: Interpretation) -> str:
+    """The identities that the line cannot have, greyed, with the reason; nothing where all are possible."""
+    listed = {rival.identity for rival in interpretation.rivals}
+    shifts = redshifts(interpretation.measurements.line.center)
+    reasons = {name: words.redshift_problem(z) for name, z in shifts.items() if name not in listed}
+    tip = "\n".join(f"{LABELS[name]} {reason}" for name, reason in reasons.items() if reason)
+    if not tip:
+        return ""
+    count = tip.count("\n") + 1
+    names = ", ".join(LABELS[name] for name, reason in reasons.items() if reason)
+    return (
+        f'<button class="ew-nocard ew-impossible" disabled aria-disabled="true" title="{escape(tip)}">'
+        f"<span>not {escape(names) if count == 1 else f'{count} lines'}</span><b>z &lt; 0</b></button>"
+    )
 
 
 class Rivals(Panel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import floor, isfinite, isnan, log10
 
 from elixer_widgets.classification.plae import PlaeRatio
+from elixer_widgets.classification.solutions import MAX_REDSHIFT, MIN_REDSHIFT
 from elixer_widgets.detection import magnitude_decimals
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.spectra.continuum import ContinuumEstimate
@@ -31,6 +32,8 @@ def percent(probability: float) -> str:
     """A probability as a percentage; `< 1 %` rather than a zero that is none."""
     if not isfinite(probability):
         return DASH
+    if not 0 <= probability <= 1:
+        return "impossible"
     if 0 < probability < 0.005:
         return "<1 %"
     if 0.995 < probability < 1:
@@ -72,6 +75,14 @@ def ratio(plae: PlaeRatio, interval: bool = True) -> str:
     return text
 
 
+def redshift_problem(redshift: float) -> str:
+    """Why an object cannot have a redshift; empty if it can."""
+    if not isfinite(redshift) or MIN_REDSHIFT < redshift <= MAX_REDSHIFT:
+        return ""
+    side = "bluer than at rest" if redshift <= MIN_REDSHIFT else "beyond any known galaxy"
+    return f"not possible: z = {number(redshift, 3)} is {side}"
+
+
 def aperture_magnitude(growth: Growth) -> str:
     """The aperture's magnitude, or its limit written as one."""
     if growth.is_limit or not isfinite(growth.mag):
@@ -94,6 +105,7 @@ def equivalent_width(value: float, error: float, is_limit: bool) -> str:
     """A rest-frame equivalent width in Å; a lower limit where the continuum is an upper one."""
     if not isfinite(value):
         return DASH
+    kind = " in absorption" if value < 0 else ""
     if is_limit:
-        return f"> {value:.0f} Å"
-    return f"{with_error(value, error, 0 if abs(value) >= 10 else 1)} Å"
+        return f"> {abs(value):.0f} Å{kind}"
+    return f"{with_error(abs(value), error, 0 if abs(value) >= 10 else 1)} Å{kind}"

@@ -190,7 +190,7 @@ def test_nothing_found() -> None:
 def test_equivalent_width_in_words() -> None:
     """1e-16 on 0.1e-17 per Å is 100 Å observed: 27 Å for Lyα at z = 2.70, 83 Å for [O II] at 0.207."""
     words = {each.name: each.words for each in posterior(Clues(line(), continuum(0.1, 0.001))).evidence}
-    assert words["equivalent width"].startswith("rest EW 27 Å if Lyα, 83 Å if [O II]")
+    assert "rest EW 27 Å if Lyα, 83 Å if [O II]" in words["equivalent width"]
 
 
 def test_peaks_between_the_lines_of_a_white_dwarf_are_no_companions() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from elixer_widgets.classification.posterior import Evidence
 from elixer_widgets.classification.solutions import Companion
-from elixer_widgets.detection import DataError, FiberImages
-from elixer_widgets.widgets import evidence, fiber_strip, pictures, rivals
+from elixer_widgets.detection import DataError, FiberImages, Magnitude
+from elixer_widgets.reports import wording
+from elixer_widgets.widgets import evidence, fiber_strip, growth, pictures, rivals, words
 from elixer_widgets.widgets import state as state_module
 from elixer_widgets.widgets.explorer import Explorer
 from tests import factories
@@ -125,10 +126,10 @@ def test_evidence_bars_have_their_signs(explorer):
 def test_what_says_least_is_only_named_where_there_is_no_room():
     few = [Evidence(f"piece {n}", 3.0 - n, "in few words") for n in (0, 1)] + [Evidence("weak", 0.3, "in few words")]
     shown = evidence.draw(replace(factories.make_interpretation(), evidence=tuple(few)))
-    assert shown.count("ew-bar-row") == 3 and "say:" not in shown
+    assert shown.count("ew-bar-row") == 3 and "said by:" not in shown
     many = few + [Evidence(f"more {n}", -2.0 + 0.1 * n, "in many words, " * 6) for n in range(5)]
     shown = evidence.draw(replace(factories.make_interpretation(), evidence=tuple(many)))
-    assert shown.count("ew-bar-row") == 7 and "Little say: weak." in text(shown)  # strong ones stay, room or not
+    assert shown.count("ew-bar-row") == 7 and "Little is said by: weak." in text(shown)  # strong ones stay, room or not
 
 
 # ----------------------------------------------------------------------------------------- rivals and controls
@@ -332,3 +333,51 @@ def test_a_turn_to_a_known_detection_sends_each_widget_once(explorer, monkeypatc
     explorer.state.position = 2
     parts = [model for model in sent if model != explorer.frame.model_id]  # the frame tells what page it is besides
     assert parts and len(parts) == len(set(parts))
+
+
+# ------------------------------------------------------------------------------------------ what no object can have
+
+
+@pytest.mark.parametrize("redshift, reason", [(-0.04, "bluer than at rest"), (99.0, "beyond any known galaxy")])
+def test_a_rival_with_an_impossible_redshift_is_greyed_and_says_why(redshift, reason):
+    base = factories.make_interpretation().rivals[1]
+    shown = rivals.card(replace(base, redshift=redshift), adopted=False)
+    assert "ew-impossible" in shown and "disabled" in shown
+    assert reason in text(shown) and reason in shown.split('title="')[1].split('"')[0]
+    assert "disabled" not in rivals.card(base, adopted=False)
+
+
+def test_identities_that_cannot_be_are_greyed_and_say_why():
+    """At 4500 Å [O III], Hβ would be seen bluer than at rest; Lyα and [O II] would not."""
+    shown = rivals.draw(factories.make_interpretation())
+    tip = re.search(r'ew-impossible" disabled[^>]*title="([^"]*)"', shown).group(1)
+    assert "[O III] not possible: z = −0.101 is bluer than at rest" in tip
+    assert "[O II]" not in tip and "Lyα" not in tip
+
+
+@pytest.mark.parametrize("value", [-0.2, 1.3])
+def test_what_is_no_probability_is_not_written_as_one(value):
+    assert words.percent(value) == "impossible" and wording.chance(value) == "impossible"
+
+
+def test_an_absorption_line_has_no_negative_width():
+    assert words.equivalent_width(-3.24, 0.5, False) == "3.2 ± 0.5 Å in absorption"
+    assert wording.width(-3.24, 0.5) == "3.24±0.50 Å (absorption)"
+    assert "-" not in words.equivalent_width(-12.0, 1.0, True) and "−" not in words.equivalent_width(-12.0, 1.0, True)
+
+
+def test_a_magnitude_of_99_is_none():
+    assert wording.magnitude(Magnitude("g", 99.0)) == "g not measured"
+    assert wording.magnitude(Magnitude("g", -99.0, 0.1)) == "g not measured"
+    assert "24.4" in wording.magnitude(Magnitude("g", 24.4, 0.1))
+
+
+def test_the_curve_of_growth_and_the_caption_say_the_same():
+    """A limit is one in both, whatever the curve of a neighbour's light shows."""
+    measured = factories.make_interpretation().measurements.growths[0]
+    assert "not its own" not in growth.growth_curve(measured)
+    for counts, reason in ((9.1, "not its own light"), (0.5, "below 2σ")):
+        limit = replace(measured, is_limit=True, counts=counts)
+        shown = text(growth.growth_curve(limit))
+        assert f"{reason}: &gt; 26.30 (2σ)" in shown
+        assert words.aperture_magnitude(limit) == "> 26.30 (2σ)"
