@@ -19,7 +19,7 @@ from elixer_widgets.classification.evidence_words import companions
 from elixer_widgets.classification.identities import IDENTITIES, LABELS
 from elixer_widgets.classification.priors import KINDS
 from elixer_widgets.detection import DataError
-from elixer_widgets.reports.evidence import draw_evidence, strongest
+from elixer_widgets.reports.evidence import BAR_WIDTH, NAMES_WIDTH, draw_evidence, strongest
 from elixer_widgets.reports.layout import Box
 from elixer_widgets.spectra.lines import IDENTITY_LINES
 from elixer_widgets.widgets import evidence as panel
@@ -124,7 +124,9 @@ def test_words_follow_from_their_number_in_the_report(read: list[Interpretation]
         canvas = Written()
         draw_evidence(canvas, reading, box)  # type: ignore[arg-type]
         numbers = [(y, text) for _, y, text in canvas.said if re.fullmatch(r"[+−]?\d+\.\d", text)]
-        claims = [(y, text) for _, y, text in canvas.said if re.match(r"(strongly|slightly|for|against|says) ", text)]
+        rows = {y for y, _ in numbers}
+        claims = [(y, text) for x, y, text in canvas.said if y in rows and x > box.left + NAMES_WIDTH + BAR_WIDTH]
+        claims = [(y, text) for y, text in claims if re.match(r"(strongly|slightly|for|against|says) ", text)]
         assert len(numbers) == len(claims) > 0
         for (_, number), (_, words) in zip(sorted(numbers), sorted(claims), strict=True):
             assert class_of(words) == class_of_number(float(number.replace("−", "-")))

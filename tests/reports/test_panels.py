@@ -68,7 +68,7 @@ def test_the_identity_s_own_model_is_named_with_what_it_gains() -> None:
     measured = measure(Detection.from_spectrum(data, 4757.0))
     note = line_fit.model_note(interpret(measured, identity="MgII"))
     assert note.startswith("dashed: Mg II doublet, χ² −")
-    assert line_fit.model_note(interpret(measured, identity="OIII")) == ""
+    assert line_fit.model_note(interpret(measured, identity="Hg")) == ""
 
 
 def test_hypotheses_put_the_adopted_one_first() -> None:
