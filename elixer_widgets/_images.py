@@ -45,15 +45,39 @@ class Magnitude:
         return f"{self.band} {self.value:.{digits}f}{error}"
 
 
+# Magnitudes outside are the codes that catalogues use for "not measured" (99, -99, -999, 0, 1e20 ...).
+FAINTEST, BRIGHTEST = 40.0, 5.0
+
+
+def is_magnitude(value: float) -> bool:
+    """Whether a number can be the magnitude of something on the sky, and not a mark for a missing one."""
+    return bool(BRIGHTEST < value < FAINTEST)
+
+
+def _bare(value: Any) -> float:
+    """A number as a float; NaN where it is masked."""
+    if np.ma.is_masked(value):
+        return NAN
+    return float(getattr(value, "value", value))
+
+
 def parse_magnitude(band: str, value: float | tuple[float, float] | str) -> Magnitude:
-    """A Magnitude from what a caller may write: 24.1, (24.1, 0.2) or ">26.1"."""
+    """A Magnitude from what a caller may write: 24.1, (24.1, 0.2) or ">26.1".
+
+    What catalogues write for a missing magnitude (99, -99, 0, 1e20, NaN, masked) becomes NaN, and an error that is not
+    above 0 or itself such a mark as well.
+    """
     try:
         if isinstance(value, str):
             limit = value.strip().startswith(">")
-            return Magnitude(band, float(value.strip().lstrip("> ")), is_limit=limit, source="given")
-        if isinstance(value, tuple | list):
-            return Magnitude(band, float(value[0]), float(value[1]), source="given")
-        return Magnitude(band, float(value), source="given")
+            number, error = float(value.strip().lstrip("> ")), NAN
+        elif isinstance(value, tuple | list):
+            limit, number, error = False, _bare(value[0]), _bare(value[1])
+        else:
+            limit, number, error = False, _bare(value), NAN
+        number = number if is_magnitude(number) else NAN
+        error = error if 0 < error < BRIGHTEST and np.isfinite(number) else NAN
+        return Magnitude(band, number, error, is_limit=limit, source="given")
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"magnitudes: {band}={value!r} is not a magnitude; give 24.1, (24.1, 0.2) or '>26.1'"

@@ -390,6 +390,8 @@ def interpret(
         found = with_person(found, choice.identity)
         probabilities = found.probabilities
 
+    # A probability rests on fluxes; one from fluxes in an unknown unit was never held against truth.
+    uncalibrated = detection.spectrum.uncalibrated or detection.not_available.get("flux_calibration", "")
     shown: tuple[Companion, ...] = ()
     if choice.line is not None and np.isfinite(line.flux):
         known = next((each for each in m.solutions if each.line == choice.line.name), None)
@@ -413,8 +415,8 @@ def interpret(
         p_lya=probabilities["Lya"],
         posterior=probabilities,
         evidence=found.evidence,
-        calibrated=found.calibrated,
-        provenance=found.provenance,
+        calibrated=found.calibrated and not uncalibrated,
+        provenance=f"not calibrated: {uncalibrated}" if uncalibrated else found.provenance,
         data_posterior=data,
         best=best_redshifts(probabilities, shifts, m.solutions, choice),
         plae_poii=ratios[0],

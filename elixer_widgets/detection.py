@@ -14,8 +14,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from elixer_widgets._arguments import instance, number
+from elixer_widgets._arrays import frozen, plain, unit_in
 from elixer_widgets._errors import NAN, DataError
 from elixer_widgets._images import CatalogObject, Cutout, Imaging, Magnitude, magnitude_decimals, parse_magnitude
+from elixer_widgets._units import flux_scale, looks_cgs, wavelengths
 
 __all__ = [
     "NAN",
@@ -38,15 +40,10 @@ __all__ = [
 ]
 
 
-def _frozen(values: object, name: str, dtype: type = np.float64) -> np.ndarray:
-    """A read-only array copy of `values`, so that what travels cannot be changed on the way."""
-    try:
-        array: np.ndarray = np.array(values, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: {values!r:.60} is not an array of numbers; give numbers only") from error
-    array.setflags(write=False)
-    return array
-
+LOOKS_CGS = (
+    "these look like erg/s/cm²/Å: the median flux is below 1e-12 of the unit, 1e-17 erg/s/cm²/Å; "
+    "state the unit, or multiply by 1e17"
+)
 
 # --------------------------------------------------------------------------------------------- the spectrum
 
@@ -62,24 +59,32 @@ def _degrees(value: object, name: str) -> float:
 class Spectrum:
     """A calibrated one-dimensional spectrum.
 
+    Arrays may be masked (a masked sample becomes NaN) and may carry a unit (an astropy Quantity or Column), which is
+    then converted; `notes` says what was done.
+
     Parameters
     ----------
     wavelength : array, shape (n,)
-        Å, as observed in air, ascending.
+        Å, as observed in air, ascending; or a Quantity of wavelength, frequency or energy.
     flux : array, shape (n,)
-        1e-17 erg/s/cm²/Å.
+        1e-17 erg/s/cm²/Å; or a Quantity of flux density.
     error : array, shape (n,), optional
-        Standard deviation of `flux`, same unit. NaN, zero or negative marks a masked sample. Without it, every
-        error is NaN and `has_error` is False: fits then weigh all samples alike.
+        Standard deviation of `flux`, in its own unit if it has one, else in that of `flux`. NaN, zero or negative marks
+        a masked sample. Without it, every error is NaN and `has_error` is False: fits then weigh all samples alike.
     lsf_sigma : float, optional
         Gaussian σ of the instrument's line spread function in Å; NaN if not known.
     aperture_correction : array, shape (n,), optional
         What the fluxes were divided by to make them total fluxes.
+    notes : tuple of str
+        What was taken from a file or converted, in words.
+    uncalibrated : str
+        Why the fluxes cannot be trusted as flux densities; empty if they can.
 
     Raises
     ------
     DataError
-        If the arrays differ in length, are not one-dimensional, or the wavelengths do not ascend.
+        If the arrays differ in length, are not one-dimensional, hold no numbers, or the wavelengths do not ascend; or
+        if a unit cannot be converted.
     """
 
     wavelength: np.ndarray
@@ -88,27 +93,66 @@ class Spectrum:
     error: np.ndarray | Any = None
     lsf_sigma: float = NAN
     aperture_correction: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    uncalibrated: str = ""
 
     def __post_init__(self) -> None:
-        wavelength = _frozen(self.wavelength, "wavelength")
-        flux = _frozen(self.flux, "flux")
+        wavelength, flux, error = plain(self.wavelength, "wavelength"), plain(self.flux, "flux"), None
+        if self.error is not None:
+            error = plain(self.error, "error")
         if wavelength.ndim != 1 or flux.shape != wavelength.shape:
             raise DataError(
                 f"Spectrum: wavelength has shape {wavelength.shape} and flux {flux.shape}; "
                 "give two one-dimensional arrays of equal length"
             )
+        if error is not None and error.shape != flux.shape:
+            raise DataError(f"Spectrum: error has shape {error.shape}, flux {flux.shape}; give one error a sample")
+        correction = self.aperture_correction
+        if correction is not None:
+            correction = plain(correction, "aperture_correction")
+            if correction.shape != flux.shape:
+                raise DataError(
+                    f"Spectrum: aperture_correction has shape {correction.shape}, flux {flux.shape}; give one a sample"
+                )
+        if any(unit_in(values) is not None for values in (self.wavelength, self.flux, self.error)):
+            wavelength, flux, error, correction = self._converted(wavelength, flux, error, correction)
         if wavelength.size < 2 or not np.all(np.isfinite(wavelength)) or np.any(np.diff(wavelength) <= 0):
             raise DataError(
                 "Spectrum: wavelengths must be at least two finite, ascending numbers in Å; sort them first"
             )
-        error = np.full(flux.shape, np.nan) if self.error is None else np.array(self.error, dtype=float)
-        if error.shape != flux.shape:
-            raise DataError(f"Spectrum: error has shape {error.shape}, flux {flux.shape}; give one error a sample")
-        object.__setattr__(self, "wavelength", wavelength)
-        object.__setattr__(self, "flux", flux)
-        object.__setattr__(self, "error", _frozen(error, "error"))
-        if self.aperture_correction is not None:
-            object.__setattr__(self, "aperture_correction", _frozen(self.aperture_correction, "aperture_correction"))
+        object.__setattr__(self, "wavelength", frozen(wavelength))
+        object.__setattr__(self, "flux", frozen(flux))
+        object.__setattr__(self, "error", frozen(np.full(flux.shape, np.nan) if error is None else error))
+        object.__setattr__(self, "aperture_correction", None if correction is None else frozen(correction))
+        if looks_cgs(flux) and self.uncalibrated != LOOKS_CGS:
+            object.__setattr__(self, "uncalibrated", LOOKS_CGS)
+            object.__setattr__(self, "notes", (*self.notes, LOOKS_CGS))
+
+    def _converted(
+        self, wavelength: np.ndarray, flux: np.ndarray, error: np.ndarray | None, correction: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """The arrays in Å and 1e-17 erg/s/cm²/Å, their units applied and noted."""
+        notes = list(self.notes)
+        stated, own = unit_in(self.flux), unit_in(self.error)
+        spectral = unit_in(self.wavelength)
+        wavelength = wavelengths("Spectrum", wavelength, spectral)
+        if wavelength.size > 1 and bool(np.all(np.diff(wavelength) < 0)) and spectral is not None:
+            # rising in frequency is falling in wavelength
+            wavelength, flux = wavelength[::-1].copy(), flux[::-1].copy()
+            error = None if error is None else error[::-1].copy()
+            correction = None if correction is None else correction[::-1].copy()
+        if stated is not None:
+            scale = flux_scale("Spectrum", stated, wavelength)
+            flux = flux * scale.factor
+            notes.append(scale.words)
+            object.__setattr__(self, "uncalibrated", self.uncalibrated or scale.uncalibrated)
+            if error is not None and own is None:
+                error = error * scale.factor
+                notes.append("the error states no unit: taken in that of the flux")
+        if error is not None and own is not None:
+            error = error * flux_scale("Spectrum: error", own, wavelength).factor
+        object.__setattr__(self, "notes", tuple(notes))
+        return wavelength, flux, error, correction
 
     @cached_property
     def has_error(self) -> bool:
@@ -139,6 +183,8 @@ class Spectrum:
             self.error[keep],
             self.lsf_sigma,
             None if correction is None else correction[keep],
+            self.notes,
+            self.uncalibrated,
         )
 
 
@@ -407,7 +453,15 @@ class Detection:
         }
         if not spectrum.has_error:
             missing["error"] = "no errors came with this spectrum: significances rest on its own scatter"
+        if spectrum.uncalibrated:
+            missing["flux_calibration"] = spectrum.uncalibrated
         given = tuple(cutouts)
+        stated = [parse_magnitude(band, value) for band, value in (magnitudes or {}).items()]
+        marks = tuple(
+            f"magnitude {band} = {value} is a mark for a missing one: left out"
+            for (band, value), magnitude in zip((magnitudes or {}).items(), stated, strict=True)
+            if not np.isfinite(magnitude.value)
+        )
         if not given:
             missing["imaging"] = "no imaging came with this spectrum"
         return cls(
@@ -417,9 +471,10 @@ class Detection:
             ra=NAN if ra is None else float(ra),
             dec=NAN if dec is None else float(dec),
             name=name,
-            magnitudes=tuple(parse_magnitude(band, value) for band, value in (magnitudes or {}).items()),
+            magnitudes=tuple(magnitude for magnitude in stated if np.isfinite(magnitude.value)),
             given_cutouts=given,
             not_available=missing,
+            notes=(*spectrum.notes, *marks),
         )
 
     @property

@@ -91,7 +91,7 @@ def read_sites(own: Sequence[Path] = ()) -> dict[str, Site]:
         try:
             with path.open("rb") as file:
                 given = tomllib.load(file)
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
             raise DataError(f"{path}: the table of computing centres cannot be read: {error}") from error
         for name, values in given.items():
             if not isinstance(values, dict):

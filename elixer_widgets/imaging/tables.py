@@ -10,11 +10,9 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import cKDTree
 
+from elixer_widgets._images import BRIGHTEST, FAINTEST
 from elixer_widgets._sky import separation
 from elixer_widgets.detection import NAN, CatalogObject, Magnitude
-
-# Magnitudes outside are the codes that catalogues use for "not measured" (99, -999, 0 ...).
-FAINTEST, BRIGHTEST = 40.0, 5.0
 
 NO_FLUX = (-99.0, -999.0, -9999.0)  # the same for fluxes, which may well be negative
 

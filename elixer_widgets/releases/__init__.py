@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -28,7 +29,9 @@ _OTHER_KINDS = (
 )
 
 
-def open_release(path: str | PathLike[str]) -> Release:
+def open_release(
+    path: str | PathLike[str], *, columns: Mapping[str, str] | None = None, unit: str = "", medium: str = ""
+) -> Release:
     """Open what lies at `path`: an HDR tree, a simulated release, or a file or folder of spectra.
 
     Parameters
@@ -36,6 +39,12 @@ def open_release(path: str | PathLike[str]) -> Release:
     path : path
         The directory of a release (`.../hdr5`), the directory that holds releases (the newest is taken), a detection
         file, a file of spectra (FITS, HDF5, ECSV, CSV, text), or a folder of those.
+    columns : mapping, optional
+        For spectra whose columns cannot be told by their names: "wavelength", "flux", "error" to a name.
+    unit : str, optional
+        For spectra: the unit of the flux, `1e-17 erg/s/cm2/A`, instead of what the files say or do not say.
+    medium : str, optional
+        For spectra: "air" or "vacuum", of the wavelengths.
 
     Returns
     -------
@@ -47,6 +56,7 @@ def open_release(path: str | PathLike[str]) -> Release:
         If there is nothing at `path`, it is empty, damaged, or of another kind.
     """
     place = named_path(given(path, "open_release: path"))
+    how = (columns, unit, medium)
     if not place.exists():
         known = next((parent for parent in place.parents if parent.exists()), Path())
         raise DataError(f"{place}: there is no such file or directory (only {known} exists); check the path")
@@ -60,15 +70,15 @@ def open_release(path: str | PathLike[str]) -> Release:
                 f"{place}: neither a release (no detect/detect_<release>.h5) nor files of spectra; "
                 "give the directory of a release or of spectra"
             )
-        return SpectraRelease(place)
+        return SpectraRelease(place, *how)
     if is_hdf5(place):
-        return _open_hdf5(place)
+        return _open_hdf5(place, *how)
     if place.suffix.lower() in HDF5_SUFFIXES:
         raise DataError(f"{place}: does not begin like an HDF5 file; copy it again")
-    return SpectraRelease(place)
+    return SpectraRelease(place, *how)
 
 
-def _open_hdf5(path: Path) -> Release:
+def _open_hdf5(path: Path, columns: Mapping[str, str] | None, unit: str, medium: str) -> Release:
     with open_h5(path) as file:
         keys = set(file)
         cube = any(name.startswith("virus_") for name in keys)
@@ -77,4 +87,6 @@ def _open_hdf5(path: Path) -> Release:
             raise DataError(f"{path}: is {kind} and no detection file; give the directory of a release")
     if cube:
         raise DataError(f"{path}: is a cube of flux limits and no detection file; give the directory of a release")
-    return HdrRelease(path) if "Detections" in keys or "Spectra" in keys else SpectraRelease(path)
+    return (
+        HdrRelease(path) if "Detections" in keys or "Spectra" in keys else SpectraRelease(path, columns, unit, medium)
+    )

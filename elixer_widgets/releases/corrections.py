@@ -7,6 +7,7 @@ of the detection.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import FIBERS_PER_AMP, WAVELENGTH_COUNT, wavelength_grid
 
+MOST_BYTES = 2**20  # of the text of a wavelength correction
 EDGE_FIBERS = 12  # fibers at the outer end of an amplifier whose noise HDR3 understates
 EDGE_NOISE = 1.07  # and by how much
 
@@ -65,14 +67,27 @@ class WavelengthCorrection:
     def read(cls, path: Path) -> WavelengthCorrection:
         """Read a text file of one column (the factor) or of two (wavelength, factor)."""
         try:
-            values = np.loadtxt(path, dtype=float, ndmin=2)
-        except ValueError as error:
+            if path.stat().st_size > MOST_BYTES:
+                raise DataError(f"{path}: is longer than {WAVELENGTH_COUNT} lines can be; fetch the file again")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of an empty file, which is refused below
+                values = np.loadtxt(path, dtype=float, ndmin=2)
+        except DataError:
+            raise
+        except (ValueError, OSError) as error:
             raise DataError(f"{path}: not a column of numbers ({error}); fetch the file again") from error
-        if values.shape[0] != WAVELENGTH_COUNT or values.shape[1] > 2 or not np.all(values[:, -1] > 0):
+        if (
+            values.shape[0] != WAVELENGTH_COUNT
+            or values.shape[1] not in (1, 2)
+            or not np.all(np.isfinite(values))
+            or not np.all((values[:, -1] > 0.01) & (values[:, -1] < 100))
+        ):
             raise DataError(
                 f"{path}: holds {values.shape[0]} lines of {values.shape[1]} numbers and not "
-                f"{WAVELENGTH_COUNT} positive factors; fetch the file again"
+                f"{WAVELENGTH_COUNT} positive factors between 0.01 and 100; fetch the file again"
             )
+        if values.shape[1] == 2 and np.any(np.diff(values[:, 0]) <= 0):
+            raise DataError(f"{path}: its wavelengths do not ascend; fetch the file again")
         grid = wavelength_grid() if values.shape[1] == 1 else values[:, 0]
         return cls(path, grid, values[:, -1])
 

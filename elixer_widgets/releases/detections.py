@@ -187,10 +187,10 @@ class DetectionFile:
         """The fibers of a detection by descending weight, or why there are none."""
         if "Fibers" not in file:
             return (), f"{self.path.name} has no table Fibers"
-        table = Table(file["Fibers"], self.path, "/Fibers")
-        missing = [column for column in FIBER_COLUMNS if not table.has(column)]
-        if missing:
-            return (), f"the table Fibers of {self.path.name} lacks the column {missing[0]}"
+        try:
+            table = Table.of(file, self.path, "/Fibers", FIBER_COLUMNS)
+        except DataError as error:
+            return (), str(error)
         rows = table.rows(table.find("detectid", detectid))
         if rows.size == 0:
             return (), f"the table Fibers of {self.path.name} has no fiber of this detection"

@@ -22,6 +22,10 @@ CHUNK_BYTES = 2**17  # aimed at for a chunk of a table whose chunking is not giv
 _FILTERS = 65793  # PyTables' packed form of "zlib, level 1, with shuffle"
 
 
+# What a damaged index may raise.
+INDEX_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, MemoryError)
+
+
 def prepare_file(file: h5py.File, title: str = "") -> None:
     """Mark an open, writable file as one of PyTables' own (root attributes)."""
     _mark(file["/"], "GROUP", title, "1.0")
@@ -303,10 +307,10 @@ def _usable_index(file: h5py.File, table_path: str, column: str) -> tuple[h5py.G
     path = _index_path(table_path, column)
     if path not in file or table_path not in file:
         return None
-    group = file[path]
-    if int(group.attrs.get("DIRTY", 1)) or any(
-        name not in group for name in ("sorted", "indices", "sortedLR", "indicesLR", "ranges", "bounds")
-    ):
+    group, parts = file[path], ("sorted", "indices", "sortedLR", "indicesLR", "ranges", "bounds")
+    if not isinstance(group, h5py.Group) or not all(_own_numbers(group, name) for name in parts):
+        return None
+    if int(group.attrs.get("DIRTY", 1)):
         return None
     # Lighter kinds of index keep chunk numbers instead of row numbers.
     if group["indices"].dtype.itemsize != 8 or int(group.attrs.get("reduction", 0)) != 1:
@@ -317,6 +321,16 @@ def _usable_index(file: h5py.File, table_path: str, column: str) -> tuple[h5py.G
     return (group, rest) if group["sorted"].size + rest == file[table_path].shape[0] else None
 
 
+def _own_numbers(group: h5py.Group, name: str) -> bool:
+    """Whether a part of an index is a dataset whose numbers lie in this file."""
+    if name not in group or isinstance(group.get(name, getlink=True), h5py.SoftLink):
+        return False
+    item = group[name]
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.ndim not in (1, 2):
+        return False
+    return not item.is_virtual and not item.id.get_create_plist().get_external_count()
+
+
 def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarray, np.ndarray] | None:
     """The keys of an indexed column in ascending order, and the row of each.
 
@@ -325,6 +339,13 @@ def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarra
     keys, rows : arrays, shape (n,), or None
         None if there is no index, it is marked dirty, its length is not the table's, or it is not sorted.
     """
+    try:
+        return _read_index(file, table_path, column)
+    except INDEX_FAULTS:  # an index is only a short way to the table
+        return None
+
+
+def _read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarray, np.ndarray] | None:
     found = _usable_index(file, table_path, column)
     if found is None:
         return None
@@ -344,6 +365,13 @@ def find_rows(file: h5py.File, table_path: str, column: str, key: Any) -> np.nda
     array of int64, ascending, or None
         Empty if no row has the key; None if there is no index to trust.
     """
+    try:
+        return _find_rows(file, table_path, column, key)
+    except INDEX_FAULTS:
+        return None
+
+
+def _find_rows(file: h5py.File, table_path: str, column: str, key: Any) -> np.ndarray | None:
     found = _usable_index(file, table_path, column)
     if found is None:
         return None

@@ -6,15 +6,23 @@ dataset is stored as plain unfiltered chunks in a local file, the bytes wanted a
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from astropy.io import fits
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import pytables
@@ -23,6 +31,15 @@ from elixer_widgets.releases.layout import text
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WIDE_ROW = 2**13  # bytes; from here on a row is read column by column
 WHOLE_TABLE = 2**28  # bytes; a table below this may be read whole to get at one column
+MOST_PACKED = 200  # times; tables of numbers do not shrink further
+MOST_UNPACKED = 2**28  # bytes; of a spectrum packed as a whole
+
+# How files that are packed as a whole begin.
+_PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ", lzma.open),
+)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -45,23 +62,117 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; check the path of the release")
-    try:
+    with damage_said(path, "HDF5"), h5py.File(path, "r", locking=False) as file:
         # A lock on a shared, read-only disk fails or keeps others out; a reader needs none.
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        # h5py raises any of these on damaged files; what our own code raises passes as it is.
-        if isinstance(error, DataError) or not (isinstance(error, OSError) or _raised_in_h5py(error)):
+        refuse_links_outside(file, path)
+        yield file
+
+
+@contextmanager
+def damage_said(path: Path, kind: str) -> Iterator[None]:
+    """What a library raises on a damaged file of this kind ("HDF5", "FITS") becomes a DataError that names the file.
+
+    A library may raise anything there; what our own code raises passes as it is.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError | MemoryError | OverflowError) and _raised_here(error):
             raise
-        reason = str(error).split("(")[-1].rstrip(")'\"") or type(error).__name__
-        raise DataError(f"{path}: not a whole HDF5 file ({reason}); copy it again") from error
+        lines = str(error).split("(")[-1].rstrip(")'\"").splitlines()
+        reason = lines[0][:120] if lines else type(error).__name__
+        raise DataError(f"{path}: not a whole {kind} file ({reason}); copy it again") from error
 
 
-def _raised_in_h5py(error: BaseException) -> bool:
+def _raised_here(error: BaseException) -> bool:
+    """Whether the last line of Python that ran was ours."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    return place is not None and "h5py" in Path(place.tb_frame.f_code.co_filename).parts
+    return place is not None and "elixer_widgets" in Path(place.tb_frame.f_code.co_filename).parts
+
+
+def refuse_links_outside(file: h5py.File | h5py.h5f.FileID, path: Path) -> None:
+    """Refuse a file with links into other files: what is read must be the file that was named.
+
+    Raises
+    ------
+    DataError
+        If there is one.
+    """
+    outside: list[str] = []
+
+    def look(name: bytes, info: h5py.h5l.LinkInfo) -> None:
+        if info.type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+            outside.append(text(name))
+
+    # HDF5 walks each group once and follows no link, so circles do no harm.
+    (file.id if isinstance(file, h5py.File) else file).links.visit(look, info=True)
+    if outside:
+        raise DataError(f"{path}: {outside[0]} is a link to another file; copy the data into this file")
+
+
+def sound(data: h5py.Dataset, path: Path) -> h5py.Dataset:
+    """The dataset, if its numbers lie in this file and do not fill the memory out of a few bytes.
+
+    Raises
+    ------
+    DataError
+        If not.
+    """
+    plan = data.id.get_create_plist()
+    if data.is_virtual or plan.get_external_count():
+        raise DataError(f"{path}: {data.name} lies in another file; copy the data into this file")
+    size = data.size or 0
+    size *= data.dtype.itemsize
+    if size > WHOLE_TABLE and size > MOST_PACKED * max(data.id.get_storage_size(), 1):
+        raise DataError(
+            f"{path}: {data.name} takes {data.id.get_storage_size()} bytes here and {size / 2**30:.1f} GB when read; "
+            "write it anew"
+        )
+    return data
+
+
+def unpacked(path: Path) -> bytes | None:
+    """The content of a file that is packed as a whole (gzip, bzip2, xz); None if it is not.
+
+    Raises
+    ------
+    DataError
+        If it is damaged or unpacks to more than a spectrum can be.
+    """
+    with path.open("rb") as file:
+        start = file.read(6)
+    opener = next((opener for mark, opener in _PACKERS if start.startswith(mark)), None)
+    if opener is None:
+        return None
+    try:
+        with opener(path, "rb") as file:
+            content = file.read(MOST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise DataError(f"{path}: cannot be unpacked ({str(error)[:80]}); copy it again") from error
+    if len(content) > MOST_UNPACKED:
+        raise DataError(f"{path}: unpacks to more than {MOST_UNPACKED >> 20} MB; unpack it, or give a smaller file")
+    return content
+
+
+@contextmanager
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """A FITS file of a spectrum, read-only, packed or not, its warnings silenced.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    with warnings.catch_warnings(), damage_said(path, "FITS"):
+        warnings.simplefilter("ignore")
+        content = unpacked(path)
+        source = path if content is None else io.BytesIO(content)
+        with fits.open(source, memmap=content is None, lazy_load_hdus=False) as hdus:
+            yield hdus
 
 
 @dataclass(frozen=True)
@@ -81,13 +192,13 @@ class Table:
         DataError
             If the file has no such table or the table no such column.
         """
-        item = file.get(name)
+        item = None if isinstance(file.get(name, getlink=True), h5py.SoftLink) else file.get(name)
         if not isinstance(item, h5py.Dataset) or item.dtype.names is None or item.ndim != 1:
             held = ", ".join(sorted(key for key in map(text, file) if not key.startswith("_i_"))[:8]) or "nothing"
             raise DataError(
                 f"{path}: has no table {name} (it holds {held}); give a file with the layout of a HETDEX release"
             )
-        table = cls(item, path, name)
+        table = cls(sound(item, path), path, name)
         missing = [column for column in columns if not table.has(column)]
         if missing:
             raise DataError(
@@ -153,7 +264,17 @@ class Table:
     def find(self, column: str, key: object) -> np.ndarray:
         """Rows where `column` equals `key`, by its index if that can be trusted, else by a scan of the column."""
         found = pytables.find_rows(self.data.file, self.name, column, key)
+        if found is not None and found.size and not self._holds(found, column, key):
+            found = None  # an index of another table
         return np.flatnonzero(self.column(column) == key) if found is None else found
+
+    def _holds(self, numbers: np.ndarray, column: str, key: object) -> bool:
+        """Whether all of these rows have this key."""
+        if numbers.min() < 0 or numbers.max() >= len(self):
+            return False
+        if self.dtype.itemsize > WIDE_ROW:
+            return all(self.values(int(number), (column,))[column] == key for number in numbers)
+        return bool(np.all(self.rows(numbers)[column] == key))
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import h5py
 import numpy as np
 from astropy.coordinates import Angle
 
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.base import Release
 from elixer_widgets.releases.positions import within
+from elixer_widgets.releases.reading import Table, open_h5
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 
 COLUMNS = {"detectid": "<i8", "ra": "<f8", "dec": "<f8", "wavelength": "<f4", "sn": "<f4", "redshift": "<f4"}
@@ -186,14 +186,15 @@ def build_index(release: Release, catalog: str | PathLike[str] | None = None) ->
 def _classes(catalog: Path) -> dict[str, np.ndarray]:
     """Columns detectid, identity, redshift, p_lya of an ELiXer catalogue."""
     try:
-        with h5py.File(catalog, "r") as file:
+        with open_h5(catalog) as file:
             if "ElixerWidgets/Identity" in file:
-                own = file["ElixerWidgets/Identity"][:]
+                own = Table.of(file, catalog, "ElixerWidgets/Identity", ("detectid", "identity", "redshift", "p_lya"))
+                own = own.data[:]
                 names = np.array([each.decode() for each in own["identity"]], dtype="U12")
                 z = np.where(np.isfinite(own["redshift"]), own["redshift"], NAN)
                 return {"detectid": own["detectid"], "identity": names, "redshift": z, "p_lya": own["p_lya"]}
             if "Detections" in file:
-                rows = file["Detections"]
+                rows = Table.of(file, catalog, "Detections", ("detectid",)).data
                 detectid, wave, z, p = (
                     rows[name] for name in ("detectid", "wavelength_obs", "z_best", "plya_classification")
                 )
@@ -203,7 +204,9 @@ def _classes(catalog: Path) -> dict[str, np.ndarray]:
                     "redshift": _known(z),
                     "p_lya": _known(p),
                 }
-    except (OSError, KeyError, ValueError) as error:
+    except DataError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise DataError(f"{catalog}: cannot be read as a catalogue ({error}); give an ELiXer catalogue") from error
     raise DataError(f"{catalog}: has no table of detections; give an ELiXer catalogue (*_cat.h5)")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from astropy.io import fits
 
 from elixer_widgets.detection import (
     NAN,
@@ -29,7 +28,7 @@ from elixer_widgets.releases.layout import (
     text,
     wavelength_grid,
 )
-from elixer_widgets.releases.reading import Table, open_h5
+from elixer_widgets.releases.reading import Table, open_fits, open_h5
 from elixer_widgets.spectra.wavelengths import HETDEX_LSF_SIGMA
 
 HALF_WIDTH = 24  # columns on either side of the line in a cutout
@@ -353,13 +352,10 @@ class _Flats:
 
     def _open(self, path: Path) -> np.ndarray | None:
         """The flat, mapped into memory: only what is looked at is read."""
-        try:
-            with fits.open(path, memmap=True) as hdus:
-                for hdu in hdus:
-                    if getattr(hdu, "shape", ()) == (CCD_SIZE, CCD_SIZE):
-                        return hdu.data
-        except (OSError, TypeError) as error:  # astropy maps a file that is too short with a TypeError
-            raise DataError(f"{path}: not a whole FITS file ({error}); copy it again") from error
+        with open_fits(path) as hdus:
+            for hdu in hdus:
+                if getattr(hdu, "shape", ()) == (CCD_SIZE, CCD_SIZE):
+                    return np.asarray(hdu.data, np.float32)
         self.reasons.append(f"{path} holds no image of {CCD_SIZE} x {CCD_SIZE} pixels")
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -21,6 +21,7 @@ from elixer_widgets.releases.spectrum_formats import (
     read_group,
     read_groups,
 )
+from elixer_widgets.releases.spectrum_tables import How
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class SpectraRelease(Release):
     path : path
         HDF5 with one group a spectrum (`wave`, `flux`, `err`, attributes), FITS and whatever else specutils reads,
         ECSV, CSV or plain text with two or three columns; or a folder of such files.
+    columns, unit, medium
+        See `open_release`.
 
     Attributes
     ----------
@@ -52,7 +55,14 @@ class SpectraRelease(Release):
         If there is nothing that can be read.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        columns: Mapping[str, str] | None = None,
+        unit: str = "",
+        medium: str = "",
+    ) -> None:
+        self.how = How(dict(columns or {}), unit, medium)
         self.path = Path(path).expanduser().absolute()  # a worker may run elsewhere
         self.name = self.path.stem if self.path.is_file() else self.path.name
         self._entries: list[_Entry] = []
@@ -60,7 +70,7 @@ class SpectraRelease(Release):
         problems: list[str] = []
         for file in self._files():
             try:
-                for entry, found in _spectra(file, problems):
+                for entry, found in _spectra(file, problems, self.how):
                     self._entries.append(entry)
                     self._found[len(self._entries)] = found
             except DataError as error:
@@ -121,14 +131,12 @@ class SpectraRelease(Release):
                 f"the nearest is {nearest} ({self._listed.label[nearest - 1]})"
             )
         if number not in self._found:
-            self._found[number] = _read(self._entries[number - 1])
+            self._found[number] = _read(self._entries[number - 1], self.how)
         found = self._found[number]
         made = Detection.from_spectrum(
             found.spectrum, found.wavelength, found.ra, found.dec, detectid=number, name=found.label
         )
         missing = dict(made.not_available)
-        if found.uncalibrated:
-            missing["flux_calibration"] = found.uncalibrated
         if not (np.isfinite(found.ra) and np.isfinite(found.dec)):
             missing["position"] = "no position came with this spectrum"
         return replace(
@@ -136,28 +144,27 @@ class SpectraRelease(Release):
             release=self.name,
             magnitudes=found.magnitudes,
             not_available=missing,
-            notes=found.notes,
             source_z=found.source_z,
         )
 
 
-def _spectra(file: Path, problems: list[str]) -> Iterator[tuple[_Entry, FoundSpectrum]]:
+def _spectra(file: Path, problems: list[str], how: How) -> Iterator[tuple[_Entry, FoundSpectrum]]:
     """The spectra of one file; a group of an HDF5 file that cannot be read is told and passed over."""
     if file.suffix.lower() not in HDF5_SUFFIXES and not is_hdf5(file):
-        for place, found in enumerate(read_file(file)):
+        for place, found in enumerate(read_file(file, how)):
             yield _Entry(file, place=place), found
         return
-    for name, result in read_groups(file):
+    for name, result in read_groups(file, how):
         if isinstance(result, DataError):
             problems.append(str(result))
         else:
             yield _Entry(file, group=name), result
 
 
-def _read(entry: _Entry) -> FoundSpectrum:
+def _read(entry: _Entry, how: How) -> FoundSpectrum:
     if entry.group:
-        return read_group(entry.path, entry.group)
-    for place, found in enumerate(read_file(entry.path)):
+        return read_group(entry.path, entry.group, how)
+    for place, found in enumerate(read_file(entry.path, how)):
         if place == entry.place:
             return found
     raise DataError(f"{entry.path}: has fewer spectra than when it was opened; open it again")

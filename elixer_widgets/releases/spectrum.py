@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elixer_widgets._images import is_magnitude
 from elixer_widgets.detection import NAN, DataError, Magnitude, Spectrum
 from elixer_widgets.spectra.wavelengths import GRID_START, GRID_STOP, HETDEX_LSF_SIGMA, vacuum_to_air
 
@@ -37,8 +38,6 @@ class FoundSpectrum:
     dec: float = NAN
     magnitudes: tuple[Magnitude, ...] = ()
     source_z: float = NAN
-    uncalibrated: str = ""
-    notes: tuple[str, ...] = ()
 
 
 def found_spectrum(
@@ -71,7 +70,7 @@ def found_spectrum(
     if medium.startswith("vac"):
         wave = vacuum_to_air(wave)
         wavelength = float(vacuum_to_air(wavelength)) if np.isfinite(wavelength) else NAN
-        notes.append("wavelengths converted from vacuum to air")
+        notes.append("wavelengths converted from vacuum to air (Morton 2000, ApJS 130, 403)")
     distinct = np.concatenate(([True], np.diff(wave) > 0)) if wave.size else np.zeros(0, bool)
     if not np.all(distinct):
         notes.append(f"{np.count_nonzero(~distinct)} samples with a repeated wavelength left out")
@@ -96,10 +95,10 @@ def found_spectrum(
         wavelength = NAN
     if not np.isfinite(lsf_sigma):
         lsf_sigma = line_spread(instruments, resolution, float(np.median(wave)))
-    return FoundSpectrum(
-        label, Spectrum(wave, flux, error, lsf_sigma), wavelength, ra, dec, magnitudes, source_z, uncalibrated,
-        tuple(notes),
-    )  # fmt: skip
+    if error is None:
+        notes.append("no errors came with it")
+    spectrum = Spectrum(wave, flux, error, lsf_sigma, notes=tuple(notes), uncalibrated=uncalibrated)
+    return FoundSpectrum(label, spectrum, wavelength, ra, dec, magnitudes, source_z)
 
 
 def line_spread(names: tuple[str, ...], resolution: float, wavelength: float) -> float:
@@ -135,7 +134,7 @@ def parse_magnitudes(written: str) -> tuple[Magnitude, ...]:
         numbers = [_number(part) for part in value.split(",")]
         if name.endswith("mag") and len(bands) == len(numbers) and re.fullmatch("[ugrizyJHK]+", bands):
             for band, number in zip(bands, numbers, strict=True):
-                if 0 < number < 40:
+                if is_magnitude(number):
                     found.setdefault(band, Magnitude(band, number, source=f"given ({name})"))
     return tuple(found.values())
 

@@ -6,6 +6,7 @@ chunk is read once), and the columns of a table are compared with today's once f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ import numpy as np
 
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
-from elixer_widgets.reports.catalog import OWN_GROUP
+from elixer_widgets.releases.reading import damage_said, refuse_links_outside, sound
+from elixer_widgets.reports.catalog import OWN_GROUP, OWN_TABLES, TABLES
 from elixer_widgets.reports.versions import check_version, converted, same_columns
 
 
@@ -50,11 +52,13 @@ class Reader:
             If it cannot be read, is no catalogue, or has an unknown version; the message names the file.
         """
         try:
-            file = h5py.h5f.open(str(path).encode(), h5py.h5f.ACC_RDONLY, self.access)
-        except OSError as error:
+            file = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, self.access)
+        except (OSError, RuntimeError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as HDF5 ({error}); leave it out or write it anew") from error
         try:
-            catalog = Catalog(path, file, self, names_in(file))
+            with damage_said(path, "HDF5"):
+                refuse_links_outside(file, path)
+                catalog = Catalog(path, file, self, names_in(file))
             if not checked:
                 catalog.check()
             yield catalog
@@ -100,6 +104,10 @@ class Catalog:
             )
         for row in version.read(0, version.count):
             check_version(self.path, row["version"])
+        if OWN_GROUP in self.names:
+            lacks = sorted({*TABLES, *(f"{OWN_GROUP}/{name}" for name in OWN_TABLES)} - self.names)
+            if lacks:
+                raise DataError(f"{self.path}: lacks the table {lacks[0]}; leave it out or write it anew")
 
     def table(self, name: str, layout: TableLayout) -> Table | None:
         """A table by its path, or None if the catalogue has none of that name."""
@@ -113,7 +121,23 @@ class Catalog:
             raise DataError(f"{self.path}: table {name} cannot be read ({error}); leave it out") from error
         if dtype.hasobject or dtype.names is None:
             raise DataError(f"{self.path}: {name} is no table of plain columns; leave it out or write it anew")
-        return Table(self.path, source, stored, layout, dtype, same, source.get_space().get_simple_extent_npoints())
+        count = source.get_space().get_simple_extent_npoints()
+        if not same:
+            self._has_its_columns(name, dtype, layout)
+        with damage_said(self.path, "HDF5"):
+            sound(h5py.Dataset(source), self.path)
+        return Table(self.path, source, stored, layout, dtype, same, count)
+
+    def _has_its_columns(self, name: str, dtype: np.dtype, layout: TableLayout) -> None:
+        """Refuse a table of ours that lacks a column, or has one of another shape: its fill would pass for a value."""
+        if OWN_GROUP not in self.names:
+            return
+        for column in layout.dtype.names or ():
+            if column not in (dtype.names or ()) or dtype[column].shape != layout.dtype[column].shape:
+                raise DataError(
+                    f"{self.path}: the table {name} lacks the column {column} as it should be; leave it out or write "
+                    "it anew"
+                )
 
 
 @dataclass(frozen=True)
@@ -157,7 +181,12 @@ class Table:
             raise DataError(f"{self.path}: not a whole HDF5 file ({error}); leave it out or write it anew") from error
         if self.same:
             return rows
-        today = converted(rows, self.layout)
+        try:
+            today = converted(rows, self.layout)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{self.path}: a column has another type ({error}); leave it out or write it anew"
+            ) from error
         if into is None:
             return today
         into[:] = today

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -257,6 +258,7 @@ def _read_merge(path: Path) -> Reading:
     from elixer_widgets.reports import merge_catalogs
 
     target = path.parent / "merged.h5"
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # on one core it starts no helpers
     merge_catalogs([path, path.parent / "b_cat.h5"], target)
     return Reading(_tables(target))
 
