@@ -69,7 +69,7 @@ def read_surveys(path: str | os.PathLike[str]) -> tuple[Survey, ...]:
             content = tomllib.load(file)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file of surveys; check the path") from error
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error!s:.80}); check the file") from error
     except RecursionError as error:
         raise DataError(f"{path}: is nested too deeply; compare it with docs/surveys.md") from error

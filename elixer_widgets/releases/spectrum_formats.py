@@ -66,7 +66,7 @@ def read_groups(path: Path, how: How) -> Iterator[tuple[str, FoundSpectrum | Dat
         read = 0
         for name in file:
             try:
-                with damage_said(path, "HDF5"):
+                with damage_said(Path(f"{path}: {name}"), "HDF5"):
                     made = _from_group(path, name, file[name], how)
             except _NoSpectrum as error:
                 others.append((name, error))
@@ -147,7 +147,7 @@ def _datasets(path: Path, group: h5py.Group) -> tuple[dict[str, h5py.Dataset], l
         link = group.get(key, getlink=True)
         if isinstance(link, h5py.SoftLink):
             notes.append(f"{key!r} is a link to {link.path}")
-        with damage_said(path, "HDF5"):
+        with damage_said(Path(f"{path}: {text(group.name).strip('/')}"), "HDF5"):
             item = group[key]
         if isinstance(item, h5py.Dataset) and item.shape is not None and item.dtype.kind in "fiu":
             held[key] = item

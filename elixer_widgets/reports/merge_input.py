@@ -18,7 +18,7 @@ import numpy as np
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.layout import TableLayout, catalog_layout
 from elixer_widgets.releases.reading import damage_said, refuse_links_outside, sound
-from elixer_widgets.reports.catalog import OWN_GROUP, OWN_TABLES, TABLES
+from elixer_widgets.reports.catalog import OWN_GROUP
 from elixer_widgets.reports.versions import check_version, converted, same_columns
 
 
@@ -104,10 +104,6 @@ class Catalog:
             )
         for row in version.read(0, version.count):
             check_version(self.path, row["version"])
-        if OWN_GROUP in self.names:
-            lacks = sorted({*TABLES, *(f"{OWN_GROUP}/{name}" for name in OWN_TABLES)} - self.names)
-            if lacks:
-                raise DataError(f"{self.path}: lacks the table {lacks[0]}; leave it out or write it anew")
 
     def table(self, name: str, layout: TableLayout) -> Table | None:
         """A table by its path, or None if the catalogue has none of that name."""
@@ -122,22 +118,9 @@ class Catalog:
         if dtype.hasobject or dtype.names is None:
             raise DataError(f"{self.path}: {name} is no table of plain columns; leave it out or write it anew")
         count = source.get_space().get_simple_extent_npoints()
-        if not same:
-            self._has_its_columns(name, dtype, layout)
         with damage_said(self.path, "HDF5"):
             sound(h5py.Dataset(source), self.path)
         return Table(self.path, source, stored, layout, dtype, same, count)
-
-    def _has_its_columns(self, name: str, dtype: np.dtype, layout: TableLayout) -> None:
-        """Refuse a table of ours that lacks a column, or has one of another shape: its fill would pass for a value."""
-        if OWN_GROUP not in self.names:
-            return
-        for column in layout.dtype.names or ():
-            if column not in (dtype.names or ()) or dtype[column].shape != layout.dtype[column].shape:
-                raise DataError(
-                    f"{self.path}: the table {name} lacks the column {column} as it should be; leave it out or write "
-                    "it anew"
-                )
 
 
 @dataclass(frozen=True)

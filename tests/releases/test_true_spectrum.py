@@ -55,17 +55,13 @@ NAMES = {
 DECOYS = {"sky": 7.0, "model": 3.0, "wavelength_err": 0.01, "wdisp": 1.1, "and_mask": 0.0, "sky_err": 9.0}
 
 
-def _table(medium: str, names: tuple[str, str, str], factor: float | np.ndarray) -> dict[str, np.ndarray]:
+def _table(medium: str, names: tuple[str, str, str], unit: str) -> dict[str, np.ndarray]:
     """The columns as a file has them, with other columns before and between."""
     wave = AIR if medium == "air" else _vacuum(AIR)
+    factor = UNITS.get(unit, 1.0) * (wave**2 if unit in ("Jy", "uJy", "nanomaggies") else 1.0)
     decoys = {name: np.full(AIR.size, value) for name, value in DECOYS.items()}
-    return {
-        **decoys,
-        names[0]: wave,
-        "continuum": np.ones(AIR.size),
-        names[2]: ERROR * factor,
-        names[1]: DENSITY * factor,
-    }
+    own = {names[2]: ERROR * factor, names[1]: DENSITY * factor}
+    return {**decoys, names[0]: wave, "continuum": np.ones(AIR.size), **own}
 
 
 def _write(path: Path, kind: str, columns: dict[str, np.ndarray], names: tuple[str, str, str], unit: str) -> Path:
