@@ -191,7 +191,7 @@ def check_writable(folder: Path) -> None:
         If not.
     """
     place = folder
-    while not place.exists() and place != place.parent:
+    while not os.path.exists(place) and place != place.parent:  # that of pathlib raises for names that are too long
         place = place.parent
     if not place.is_dir():
         raise DataError(f"{folder}: {place} is a file; give another folder")

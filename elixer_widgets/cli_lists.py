@@ -69,7 +69,7 @@ def _wide(content: bytes) -> str:
     low, high = some[0::2].count(0), some[1::2].count(0)
     if len(content) % 2 or min(low, high) > 0:
         return ""
-    return "utf-16-le" if high > 0.8 * len(some) / 2 else "utf-16-be" if low > 0.8 * len(some) / 2 else ""
+    return "utf-16-le" if high > 0.5 * len(some) / 2 else "utf-16-be" if low > 0.5 * len(some) / 2 else ""
 
 
 def without_comment(line: str) -> str:

@@ -295,7 +295,8 @@ class Footprints:
     def _keep(self, records: Mapping[str, list]) -> None:
         try:
             write_whole(self._file, json.dumps(records).encode())
-            kept = sorted(self._file.parent.glob("*.json"), key=os.path.getmtime)
+            ours = [path for path in self._file.parent.glob("*.json") if re.fullmatch("[0-9a-f]{40}", path.stem)]
+            kept = sorted(ours, key=os.path.getmtime)
             for path in kept[:-INDICES]:
                 path.unlink(missing_ok=True)
         except OSError:

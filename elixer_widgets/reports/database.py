@@ -91,6 +91,9 @@ def _store(path: Path, pictures: list[tuple[int, bytes]]) -> int:
     with _opened(path, write=True) as database:
         database.execute("BEGIN IMMEDIATE")  # waits here for another writer, not half-way
         try:
+            kinds = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if kinds and "report" not in kinds:
+                raise DataError(f"{path}: is a database of something else ({min(kinds)}); give another folder")
             database.execute(_CREATE)
             before = database.total_changes
             database.executemany(_STORE, pictures)
@@ -232,6 +235,11 @@ def _without_picture(folder: Path) -> dict[Path, str]:
     return found
 
 
+def _begun(database: sqlite3.Connection) -> bool:
+    """Whether a database holds its table: a writer that was killed at once leaves an empty file."""
+    return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'report'").fetchone())
+
+
 def read_report(folder: str | PathLike[str], detectid: int, kind: str = "report") -> bytes:
     """A detection's picture out of the image database.
 
@@ -257,7 +265,8 @@ def read_report(folder: str | PathLike[str], detectid: int, kind: str = "report"
     if not path.is_file():
         raise DataError(f"{path}: there is no such image database; check the folder and the number {detectid}")
     with _opened(path) as database:
-        row = database.execute("SELECT image FROM report WHERE detectid = ?", (int(detectid),)).fetchone()
+        asked = "SELECT image FROM report WHERE detectid = ?"
+        row = database.execute(asked, (int(detectid),)).fetchone() if _begun(database) else None
     if row is None:
         raise DataError(f"{path}: holds no picture of {detectid}; it may not have been made")
     return bytes(row[0])
@@ -271,5 +280,6 @@ def stored_reports(folder: str | PathLike[str], kind: str = "report") -> np.ndar
     for path in sorted(Path(folder).glob("elixer_reports_*.db")):
         if name.fullmatch(path.name):
             with _opened(path) as database:
-                found += [row[0] for row in database.execute("SELECT detectid FROM report")]
+                if _begun(database):
+                    found += [row[0] for row in database.execute("SELECT detectid FROM report")]
     return np.array(sorted(found), "i8")

@@ -26,6 +26,8 @@ MOST = 5000  # detections
 PIPELINE_CUT = 4.5  # signal-to-noise that a line needs to be kept, as in HDR5
 FAINTEST_IN_FIBERS = 25.0  # g magnitude; fainter galaxies only appear in the images
 
+_PARTS = frozenset({RELEASE, "lib_calib", "imaging", truth.NAME})
+
 Progress = Callable[[float, str], None]
 
 
@@ -89,6 +91,11 @@ def _check_target(target: Path) -> None:
     table = target / truth.NAME
     if not table.is_file() or truth.MARK not in table.read_text(encoding="utf-8")[:4000]:
         raise DataError(f"{target}: holds files that are no simulated release; name an empty or new directory")
+    others = sorted(each.name for each in target.iterdir() if each.name not in _PARTS)
+    if others:  # a person's own, a run's results perhaps: the old simulation would be deleted with them
+        raise DataError(
+            f"{target}: holds {others[0]} beside a simulated release; move it away or name another directory"
+        )
 
 
 def _workplace(target: Path, n: int) -> Path:

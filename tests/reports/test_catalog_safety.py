@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import shutil
@@ -76,6 +77,54 @@ def test_a_killed_merge_leaves_the_old_file(
     merge_catalogs(inputs, target)  # and what was left behind is not in the way
     with tables.open_file(str(target)) as file:
         assert file.root.Detections.col("detectid").tolist() == [10, 11, 20, 21]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in10.h5", "in20.h5", "merged.h5"]
+
+
+def test_a_second_merge_into_one_file_is_refused(inputs: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "merged.h5"
+    with _files.holding(_files.lock_beside(target), target), pytest.raises(DataError, match="another run is writing"):
+        merge_catalogs(inputs, target)
+    merge_catalogs(inputs, target)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in10.h5", "in20.h5", "merged.h5"]
+
+
+def test_a_lock_of_another_computer_counts_as_long_as_it_changes(
+    inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk whose locks do not reach the other computer, the file has to tell."""
+    target = tmp_path / "merged.h5"
+    lock = _files.lock_beside(target)
+    there = _files._Owner("a" * 32, "another", 1, 1, "2026-12-01 01:02:03")
+    left = tmp_path / f".elixer-{'a' * 32}"
+    left.mkdir()
+
+    def say(beat: int) -> None:
+        lock.write_text(json.dumps({"elixer_widgets_lock": {**vars(there), "beat": beat}}))
+
+    say(1)
+    monkeypatch.setattr(_files.time, "sleep", lambda seconds: say(2))  # it works while we look
+    with pytest.raises(DataError, match=r"another run is writing here .process 1 on another, since 2026-12-01 01:02:03"):
+        merge_catalogs(inputs, target)
+    assert left.is_dir()
+    monkeypatch.undo()
+    monkeypatch.setattr(_files, "WATCH", 0.1)
+    merge_catalogs(inputs, target)  # it does not change any more
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in10.h5", "in20.h5", "merged.h5"]
+
+
+def test_a_file_of_another_kind_is_not_replaced(inputs: list[Path], tmp_path: Path) -> None:
+    mine = tmp_path / "mine.h5"
+    with h5py.File(mine, "w") as file:
+        file["data"] = [1, 2, 3]
+    text = tmp_path / "notes.txt"
+    text.write_text("notes")
+    for target in (mine, text):
+        before = target.read_bytes()
+        with pytest.raises(DataError, match="is there already and is not an ELiXer catalogue"):
+            write_catalog([make_interpretation()], target)
+        with pytest.raises(DataError, match="is there already and is not an ELiXer catalogue"):
+            merge_catalogs(inputs, target)
+        assert target.read_bytes() == before
 
 
 def test_a_merge_killed_after_the_exchange_leaves_the_new_file(
