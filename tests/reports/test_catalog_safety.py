@@ -103,7 +103,7 @@ def test_a_lock_of_another_computer_counts_as_long_as_it_changes(
 
     say(1)
     monkeypatch.setattr(_files.time, "sleep", lambda seconds: say(2))  # it works while we look
-    with pytest.raises(DataError, match=r"another run is writing here .process 1 on another, since 2026-12-01 01:02:03"):
+    with pytest.raises(DataError, match=r"is writing here .process 1 on another, since 2026-12-01 01:02:03"):
         merge_catalogs(inputs, target)
     assert left.is_dir()
     monkeypatch.undo()
