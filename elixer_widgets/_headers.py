@@ -111,7 +111,8 @@ def _short(error: Exception) -> str:
 
 def _checked(header: fits.Header) -> tuple[fits.Header, str]:
     """The header to make the WCS of, and what was left out of it."""
-    types = [str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)]
+    given = [header.get(f"CTYPE{axis}") for axis in (1, 2)]
+    types = [kind.strip() if isinstance(kind, str) else "" for kind in given]  # a card without a value has none
     if not all(types):
         raise DataError(f"it has no place on the sky (CTYPE {_ctypes(header)})")
     axes = header.get("WCSAXES", 2)

@@ -163,6 +163,7 @@ def test_an_image_with_dec_along_its_rows_is_turned_over(tmp_path: Path, kind: s
 WITHOUT = object()
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "empty CTYPE": ({"CTYPE1": ""}, "no place on the sky"),
+    "CTYPE without a value": ({"CTYPE1": None}, "no place on the sky"),
     "no CTYPE": ({"CTYPE1": WITHOUT, "CTYPE2": WITHOUT}, "no place on the sky"),
     "one axis only": ({"CTYPE1": "LINEAR"}, "RA"),
     "unknown projection": ({"CTYPE1": "RA---XYZ", "CTYPE2": "DEC--XYZ"}, "WCS"),
