@@ -157,6 +157,14 @@ class Visit:
         """Until the page of the explorer is drawn."""
         self.page.wait_for_selector(".ew-spectrum .bqplot svg path.line", state="attached", timeout=120_000)
         self.page.wait_for_selector(".ew-verdict-line .ew-line", timeout=60_000)
+        self.drawn()
+
+    def drawn(self) -> None:
+        """Until all that the page was told is painted."""
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('.ew-page')].every((e) => e.dataset.drawn === e.dataset.stamp)",
+            timeout=60_000,
+        )
 
     def text(self, selector: str) -> str:
         """What stands in the first element that matches."""

@@ -43,6 +43,28 @@ def counted(visit: Visit, count: int) -> None:
     visit.until(f"document.querySelector('.ew-progress b').textContent === '{count}'")
 
 
+def test_answers_struck_ahead_of_the_pages_are_dropped_and_that_is_said(
+    visit: Visit, simulated: Path, private: dict[str, str], tmp_path: Path
+) -> None:
+    """Eight answers without looking: only those count whose page was painted, each for its own."""
+    ids = tuple(int(each) for each in open_release(simulated).detectids())
+    Campaign(tmp_path / "ahead", None, "bob", definition=Definition(ids, repeats=0.0))
+    environment = {**private, dashboard.CAMPAIGN_VARIABLE: str(tmp_path / "ahead"), dashboard.INSPECTOR_VARIABLE: "ann"}
+    with dashboard.running(simulated, environment=environment, log=tmp_path / "log") as url:
+        visit.page.goto(url, timeout=120_000)
+        visit.wait()
+        for _ in range(8):
+            for key in "e3":
+                visit.page.keyboard.press(key)
+        visit.until("document.body.innerText.includes('not taken: the page was not drawn yet')")
+        visit.drawn()
+        answered = [each.detectid for each in Campaign(tmp_path / "ahead").answers()]
+        # the first at once, whatever stood before the person then; no page was painted between the others
+        assert answered == list(ids[: len(answered)]) and 1 <= len(answered) < 8
+        assert visit.text(".ew-who b") == str(ids[len(answered)])
+    visit.clean()
+
+
 def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     ids = Campaign(folder).definition.detectids
     page = visit.page
@@ -50,10 +72,13 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     visit.wait()
     assert "bob" not in visit.text(".ew-choose")
 
-    # struck as fast as keys can be: none may be lost or act as another
-    for keys in ("d", "n", "e", "3", "d", "r"):
-        page.keyboard.press(keys)
-    counted(visit, 3)
+    # both keys of an answer struck as fast as keys can be, on a page that is there to be seen
+    for place, keys in enumerate(("dn", "e3", "dr")):
+        visit.drawn()
+        for key in keys:
+            page.keyboard.press(key)
+        counted(visit, place + 1)
+    visit.drawn()
     said = {each.detectid: each for each in Campaign(folder).answers() if each.inspector == "ann"}
     assert [(said[each].verdict, said[each].quality) for each in ids[:3]] == [(10, 0), (1, 3), (15, 0)]
     assert all(each.seconds > 0.0 and each.automatic for each in said.values())
