@@ -135,7 +135,8 @@ class Campaign:
         self.definition = self._definition(listed, definition)
         self.data = data
         self.replay = Replay(self.path / JOURNALS)
-        self._time = max((line.time for line in self._newest()), default="")
+        self._time = ""
+        self._mind_time()
         self._counted: tuple[Sequence[queue.Task], int, int] | None = None
         self._begin_session()
         self._listed = frozenset(self.definition.detectids) | frozenset(self.definition.known)
@@ -170,6 +171,38 @@ class Campaign:
     def _newest(self) -> list[Any]:
         book = self.replay.books.get(self.inspector)
         return [] if book is None else [book.lines[key][-1] for key in book.recent(1)]
+
+    def _mind_time(self) -> None:
+        self._time = max((self._time, *(line.time for line in self._newest())))
+
+    def refresh(self) -> int:
+        """Read what this inspector said since from another page, program or computer; the number of new lines.
+
+        Everything that writes does this first, so that no line rests on what no longer holds.
+
+        Raises
+        ------
+        DataError
+            If the journal cannot be read.
+        """
+        if self._folder is None:
+            return 0
+        try:
+            news = self.replay.refresh_one(self._folder.name)
+        except OSError as error:
+            raise DataError(
+                f"{self._folder}: the answers there cannot be read now ({error.strerror}); see that the folder is "
+                "there, then try again"
+            ) from error
+        if news:
+            self._mind_time()
+        return news
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the campaign has a newer definition than the one that this object was made with."""
+        known = versions(self.path)
+        return bool(known) and max(known) > self.definition.version
 
     # ---------------------------------------------------------------------------------------------------- answering
 
@@ -216,6 +249,7 @@ class Campaign:
             contradict itself (`consistency.Contradiction`).
         """
         detectid, occasion = whole(detectid, "detectid"), whole(occasion, "occasion")
+        self.refresh()
         before = self.current(detectid, occasion)
         if "extra" in fields:
             fields["extra"] = self._columns(before, fields["extra"])
@@ -245,6 +279,7 @@ class Campaign:
         DataError
             If there is nothing to take back.
         """
+        self.refresh()
         if detectid is None:
             recent = self._book_keys(1)
             if not recent:

@@ -197,21 +197,27 @@ def files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def entries(folder: Path) -> Iterator[tuple[Path, str]]:
+def entries(folder: Path, inspector: str = "") -> Iterator[tuple[Path, str]]:
     """All that stands where journals do, in the order of the names, and why it cannot be read, if so: a folder, a pipe,
-    a link that leads nowhere or in a circle."""
+    a link that leads nowhere or in a circle. `inspector` is the `folder_name` of the only one that is wanted."""
     try:
-        inspectors = sorted(each.path for each in os.scandir(folder) if _is(each.path, stat.S_ISDIR))
+        inspectors = (
+            [os.path.join(folder, inspector)]
+            if inspector
+            else sorted(each.path for each in os.scandir(folder) if _is(each.path, stat.S_ISDIR))
+        )
     except FileNotFoundError:
         return
     except OSError as error:
         yield folder, str(error.strerror)
         return
-    for inspector in inspectors:
+    for own in inspectors:
         try:
-            paths = sorted(Path(each.path) for each in os.scandir(inspector) if each.name.endswith(SUFFIX))
+            paths = sorted(Path(each.path) for each in os.scandir(own) if each.name.endswith(SUFFIX))
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            yield Path(inspector), str(error.strerror)
+            yield Path(own), str(error.strerror)
             continue
         for path in paths:
             yield path, "" if _is(path, stat.S_ISREG) else "not a file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import time
@@ -161,6 +162,23 @@ class Replay:
         self._looked = now
         with _no_collection():
             return self._refresh()
+
+    def refresh_one(self, inspector: str) -> int:
+        """As `refresh`, of one inspector's journal only, given its `folder_name`: quick enough for every answer.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        """
+        found: list[Line] = []
+        for path, why in entries(self.folder, inspector):
+            if why:
+                raise OSError(errno.EIO, why, str(path))
+            found += self._more(path)
+        for line in sorted(found, key=_BY_TIME):
+            self.add(line)
+        return len(found)
 
     def _refresh(self) -> int:
         found: list[Line] = []

@@ -117,10 +117,39 @@ class Desk(HasTraits):
 
     # ------------------------------------------------------------------------------------------------- the queue
 
+    def look(self) -> int:
+        """Read what this inspector answered since in another page or program, and show it; the number of new lines."""
+        try:
+            news = self.campaign.refresh()
+        except DataError as error:
+            self.state.message = str(error)
+            return 0
+        if news:
+            self.changed += 1
+        return news
+
+    def arrive(self, asked: bool = False) -> None:
+        """The visitor of a page that was made ahead is here: the queue is read anew from the journal.
+
+        Parameters
+        ----------
+        asked : bool
+            Whether the address names the detection that is shown; else the first unanswered one is.
+        """
+        self.look()
+        task = self.task
+        again = Task(task.detectid, 1)
+        if not asked:
+            self.take_queue(self.tasks)
+        elif self.is_answered and again in self.tasks and not self.campaign.is_answered(*again):
+            # an address holds no occasion; the first one is done
+            self.go(again)
+
     def take_queue(self, tasks: Sequence[Task], place: int | None = None) -> None:
         """Show another queue, at a place (by default the first unanswered one)."""
         if not tasks:
             raise DataError("nothing is left in this queue; choose another")
+        self.look()
         self.tasks = tuple(tasks)
         self._list = tuple(task.detectid for task in tasks)
         at = place if place is not None else self.campaign.first_unanswered(self.tasks) or 0
@@ -162,6 +191,7 @@ class Desk(HasTraits):
         if self.state.detectids is not self._list:
             self.take_queue(self.tasks)
             return
+        self.look()
         found = self.campaign.first_unanswered(self.tasks, self.state.position + 1)
         if found is None:
             self.tell("everything in this queue is answered")
@@ -256,6 +286,7 @@ class Desk(HasTraits):
 
     def take_back(self) -> None:
         """Take back the last thing said, and show what it was about."""
+        self.look()
         recent = self.campaign.recent(1)
         if not recent:
             self.tell("there is nothing to take back")
@@ -378,6 +409,7 @@ class Desk(HasTraits):
     def _turned(self, _change: Any) -> None:
         self._drop_question()
         self._restart()
+        self.look()
 
     def settle_disagreements(self) -> None:
         """Go through what the inspectors differ about, or back to one's own queue."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import ipywidgets as W
 
     from elixer_widgets.campaigns import Campaign
+    from elixer_widgets.widgets.explorer import Explorer
     from elixer_widgets.widgets.state import ExplorerState
 
 RELEASE_VARIABLE = "ELIXER_WIDGETS_RELEASE"
@@ -107,26 +108,51 @@ def page() -> W.Widget:
     """
     import ipywidgets as W
 
-    from elixer_widgets.releases import open_release
-    from elixer_widgets.widgets.address import detectid_of
-    from elixer_widgets.widgets.explorer import Explorer
     from elixer_widgets.widgets.markup import escape
     from elixer_widgets.widgets.visitor import await_visitor, limit_memory
 
     limit_memory(float("inf"))
     # a kernel prepared ahead of its visitor learns the address only when somebody opens the page
     ahead = os.environ.get("VOILA_PREHEAT") == "True"
-    query = "" if ahead else os.environ.get("QUERY_STRING", "")
+    made = _opened("" if ahead else os.environ.get("QUERY_STRING", ""))
+    if ahead:
+        await_visitor()
+        made = _arrived(made, os.environ.get("QUERY_STRING", ""))
+    if isinstance(made, DataError):
+        return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(made))}</p>')
+    return made
+
+
+def _opened(query: str) -> Explorer | DataError:
+    """The explorer as things are at this moment, or why there is none."""
+    from elixer_widgets.releases import open_release
+    from elixer_widgets.widgets.address import detectid_of
+    from elixer_widgets.widgets.explorer import Explorer
+
     try:
         release = open_release(release_path())
         explorer = Explorer(release, campaign=campaign_of(release.name), detectid=detectid_of(query))
     except DataError as error:
-        return W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')
-    if ahead:
-        await_visitor()
-        query = os.environ.get("QUERY_STRING", "")
-    follow_query(explorer.state, query)
+        return error
+    _follow(explorer, query)
     return explorer
+
+
+def _arrived(made: Explorer | DataError, query: str) -> Explorer | DataError:
+    """What was prepared ahead, as it is when its visitor comes, maybe hours later."""
+    if isinstance(made, DataError) or (made.campaign is not None and made.campaign.outdated):
+        return _opened(query)
+    _follow(made, query)
+    return made
+
+
+def _follow(explorer: Explorer, query: str) -> None:
+    """Go where the address leads; in a campaign, with the answers given until now."""
+    from elixer_widgets.widgets.address import detectid_of
+
+    follow_query(explorer.state, query)
+    if explorer.desk is not None:
+        explorer.desk.arrive(asked=detectid_of(query) is not None)
 
 
 # ------------------------------------------------------------------------------------------------- the server

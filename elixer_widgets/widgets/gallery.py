@@ -124,7 +124,7 @@ class Gallery(Panel):
         if group(verdict) not in ("noise", "artifact"):
             self.state.message = f"{VERDICTS[verdict].name}: only what is nothing can be answered here; mark the others"
             return
-        rest = [each.task for each in self.thumbnails if not each.marked]
+        rest, answered = self._left()
         seconds = min(time.monotonic() - self._since, IDLE) / max(len(rest), 1)
         done: list[Task] = []
         odd: list[str] = []
@@ -141,8 +141,17 @@ class Gallery(Panel):
             self.state.message = f"{len(odd)} left for a look: {odd[0]}"
         self._written = done
         last = self.desk.tasks.index(self.thumbnails[-1].task)
-        self.desk.tell(f"saved {len(done)} as {VERDICTS[verdict].name}")
+        kept = f"; {len(answered)} answered meanwhile on another page stay as they are" if answered else ""
         self._fill(last + 1 if len(done) + len(odd) == len(rest) else last)
+        end = "" if self.is_open else "; everything in this queue is answered"
+        self.desk.tell(f"saved {len(done)} as {VERDICTS[verdict].name}{kept}{end}")
+
+    def _left(self) -> tuple[list[Task], list[Task]]:
+        """What is not marked: first what has no answer, then what got one on another page since it is shown here."""
+        self.desk.look()
+        tasks = [each.task for each in self.thumbnails if not each.marked]
+        answered = [task for task in tasks if self.desk.campaign.is_answered(*task)]
+        return [task for task in tasks if task not in answered], answered
 
     def take_back(self) -> None:
         """Take back what was answered last here, all of it."""
@@ -153,6 +162,7 @@ class Gallery(Panel):
             self._fill(self.desk.tasks.index(first[0]))
 
     def _fill(self, start: int) -> None:
+        self.desk.look()
         tasks = self.desk.tasks
         left: dict[int, Task] = {}
         for task in (*tasks[start:], *tasks[:start]):

@@ -86,17 +86,30 @@ class PublishedPage(W.VBox):
     def invite(self, campaign: Campaign) -> None:
         """Offer a campaign to the visitor, who is its inspector."""
         self.campaign = campaign
-        done = campaign.progress()
-        name = campaign.definition.name or campaign.path.name
-        go_on = W.Button(description=f"{name}: {done.done} of {done.total} answered", tooltip="Go on with the campaign")
-        go_on.add_class("ew-landing-vet").on_click(lambda _button: self.vet())
-        self.landing.children = (self.landing.children[0], go_on, *self.landing.children[1:])
+        self._go_on = W.Button(tooltip="Go on with the campaign").add_class("ew-landing-vet")
+        self._go_on.on_click(lambda _button: self.vet())
+        self._tell_progress()
+        self.landing.children = (self.landing.children[0], self._go_on, *self.landing.children[1:])
+
+    def _tell_progress(self) -> None:
+        """Write on the campaign's button how much is answered at this moment, on whichever page."""
+        if self.campaign is None:
+            return
+        name = self.campaign.definition.name or self.campaign.path.name
+        try:
+            self.campaign.refresh()
+        except DataError as error:
+            self._go_on.description = f"{name}: {error}"
+            return
+        done = self.campaign.progress()
+        self._go_on.description = f"{name}: {done.done} of {done.total} answered"
 
     def vet(self) -> None:
         """Show the campaign's queue."""
         if self.vetting is None:
             # built only now: whose answers they are is part of it
             self.vetting = self._with_search(Explorer(self.release, campaign=self.campaign))
+        self.vetting.desk.look()
         self.manners.shown = False
         self.children = [self.manners, self.vetting]
 
@@ -118,6 +131,7 @@ class PublishedPage(W.VBox):
             self.vet()
             if self.vetting is not None:
                 follow(self.vetting.state, query)
+                self.vetting.desk.arrive(asked=True)
             return
         row = int(rows[0])
         ra, dec = float(self.index.ra[row]), float(self.index.dec[row])
@@ -144,6 +158,7 @@ class PublishedPage(W.VBox):
 
     def search(self) -> None:
         """Show the front page."""
+        self._tell_progress()
         self.children = [self.manners, self.landing]
         self._address()
         self.manners.shown = True
