@@ -26,7 +26,7 @@ function render({ model, el }) {
     timer = setTimeout(save, PAUSE);
   });
   box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       save();
       // at once, so that the next key is not a letter of the remark

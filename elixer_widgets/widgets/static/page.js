@@ -121,6 +121,11 @@ function render({ model, el }) {
     struck = keys;
     root.dataset.struck = keys;
   };
+  const meant = keyboard();
+  const bound = (pressed) => {
+    const whole = struck ? `${struck}>${pressed}` : pressed;
+    return Object.keys(model.get("shortcuts")).some((each) => each === whole || each.startsWith(`${whole}>`));
+  };
   const act = (action) => (own[action] ? own[action]() : model.send({ pressed: action, page: watch.seen }));
   // what is said where nobody overlooks it, until the next key does something
   const say = (words) => {
@@ -138,21 +143,24 @@ function render({ model, el }) {
   const key = (event) => {
     // nothing typed here may reach the notebook, where a stray letter would insert a cell
     event.stopPropagation();
-    if (event.defaultPrevented || event.altKey || typing(event.target)) return;
+    if (event.defaultPrevented || typing(event.target)) return;
+    const pressed = meant(event, bound);
+    if (pressed === null) return;
     if (root.classList.contains("ew-helping")) {
       // over the page stands the list of keys: they act again when it is closed
       if (event.key === "Tab") event.preventDefault();
-      if (event.key !== "Escape" && model.get("shortcuts")[event.key] !== "keys") return;
+      if (event.key !== "Escape" && model.get("shortcuts")[pressed] !== "keys") return;
       event.preventDefault();
       own.keys();
       return;
     }
     if (moving(event.target, event.key)) return;
-    const held = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
+    const sign = event.getModifierState?.("AltGraph"); // which Windows gives as Ctrl and Alt
+    const held = (event.ctrlKey || event.metaKey) && !sign ? "Ctrl+" : "";
     if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
     const waited = struck;
     if (!waited) begunAt = watch.seen;
-    const action = strike(held + event.key);
+    const action = strike(held + pressed);
     if (waited || struck || action) event.preventDefault();
     if (!action || (waited && event.key === "Escape")) return;
     // keys mean what the page shows, from the first of them to the last
@@ -175,6 +183,7 @@ function render({ model, el }) {
   const focused = (event) => event.target.matches(CONTROLS) && name(event.target);
   const leave = (event) => {
     // the box sees the key first; then the page's own keys work again
+    if (event.isComposing) return; // Enter and Esc are those of the input method
     if (typing(event.target) && (event.key === "Escape" || event.key === "Enter")) {
       setTimeout(() => root.focus({ preventScroll: true }));
     }
