@@ -15,6 +15,7 @@ from traitlets import Bool, Dict, HasTraits, Int, List, Unicode
 from elixer_widgets.releases.base import Release
 from elixer_widgets.widgets.address import FOLLOWED, query_of
 from elixer_widgets.widgets.bundle import Bundle, Ear
+from elixer_widgets.widgets.connection import Connection, kept_words
 from elixer_widgets.widgets.continua import Continua
 from elixer_widgets.widgets.controls import Controls
 from elixer_widgets.widgets.detections import DetectionList
@@ -43,8 +44,8 @@ def _style() -> str:
 
 
 def _script() -> str:
-    """page.js, preceded by what draws plots and by what watches over all that is drawn."""
-    names = ("plots.js", "drawn.js", "page.js")
+    """page.js, preceded by what draws plots, what reads keys and what watches over all that is drawn."""
+    names = ("plots.js", "keyboard.js", "drawn.js", "page.js")
     return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -154,18 +155,23 @@ class Explorer(W.VBox):
         self.tools = Tools(state)
         self.help = Help(state)  # the last: it lists what the others offer
         self.frame.shortcuts = state.actions.shortcuts
+        self.connection = Connection(self._look)
+        if self.desk is not None:
+            self.desk.observe(lambda _change: self._tell_kept(), "changed")
+            self._tell_kept()
         top = W.HBox([self.detections, self.tools, self.controls, self.exports]).add_class("ew-top")
         side = W.VBox([self.evidence, self.continua]).add_class("ew-side")
         parts = (
             top, self.verdict, self.fibers, self.line_fit, side, self.spectrum, self.rivals, self.images,
             self.matches, self.status,
         )  # fmt: skip
-        super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), *asked, self.help])
+        super().__init__([self.frame, W.Box(parts).add_class("ew-grid"), *asked, self.help, self.connection])
         self.add_class("ew-page")
         if asked:
             self.add_class("ew-campaign")
-        # all but the frame, whose message carries what the others changed
-        parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each is not self.frame)
+        # all but the frame, whose message carries what the others changed, and what must answer at any time
+        apart = (self.frame, self.connection, self.connection.layout)
+        parts = tuple(each for each in dict.fromkeys(parts_of(self)) if each not in apart)
         self._painted: dict[str, int] = {}
         bundle = Bundle(parts, self._post, self._heard, self._stamp)
         self.frame.comm = Ear(self.frame.comm, self._heard)
@@ -204,6 +210,16 @@ class Explorer(W.VBox):
 
         register(self.state, self.desk)
         return [each(self.state, self.desk) for each in (AnswersPanel, QueuePanel, Gallery)]
+
+    def _look(self) -> None:
+        """Every few seconds while the page is open: what was answered elsewhere shows."""
+        if self.desk is not None:
+            with self.state.lock:
+                self.desk.look()
+
+    def _tell_kept(self) -> None:
+        done, recent = self.campaign.progress(), self.campaign.recent(1)
+        self.connection.kept = kept_words(done.done, done.total, recent[0].detectid if recent else None)
 
     # --------------------------------------------------------------------------------- what a browser has painted
 

@@ -14,6 +14,7 @@ import numpy as np
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.search_index import Query, SearchIndex, understood
 from elixer_widgets.widgets import words
+from elixer_widgets.widgets.connection import Connection
 from elixer_widgets.widgets.markup import Markup, escape
 
 SHOWN = 200
@@ -82,7 +83,7 @@ class Landing(W.VBox):
         second = W.HBox(
             [self.identity, self.p_from, self.p_to, self.sn_from, self.wave_from, self.wave_to, self.order]
         ).add_class("ew-landing-row")
-        super().__init__([self.head, first, second, self.said, self.results])
+        super().__init__([self.head, first, second, self.said, self.results, Connection()])
         self.add_class("ew-landing")
         self.search()
 

@@ -465,6 +465,14 @@ class ExplorerState(Acting):
         except DataError as error:
             self._refused = True
             self.message = f"{what} {detectid}: {error}"
+        except OSError as error:
+            log.exception("%s detection %s: a file is gone", what, detectid)
+            file = f"{error.filename}: " if error.filename else ""
+            self.message = (
+                f"{what} {detectid}: {file}{error.strerror or error}. The release may have been moved, deleted or "
+                f"unmounted: see that {getattr(self.release, 'path', 'it')} is there, then turn to this page again. "
+                "Nothing that was saved is lost."
+            )
         except Exception as error:
             log.exception("%s detection %s failed", what, detectid)
             self.message = (
