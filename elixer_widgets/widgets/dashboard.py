@@ -53,6 +53,10 @@ IDLE = 300
 TABS = 8
 """Pages of one dashboard open at once."""
 
+PATIENT = "--VoilaExecutor.iopub_timeout=120"
+"""On a loaded computer what the notebook shows comes later than the 4 s that are waited for otherwise, and is then left
+out: the page would stay empty."""
+
 _TEMPLATE = Path(__file__).parent / "voila_template"
 _CELL = "from elixer_widgets.widgets.dashboard import page\n\npage()"
 
@@ -192,7 +196,7 @@ def _command(notebook: Path, port: int, warm: int, at: str = "") -> list[str]:
     command = [
         sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook), "--no-browser", f"--port={port}",
         "--Voila.ip=127.0.0.1", "--template=elixer", "--VoilaConfiguration.file_allowlist=(?!)",
-        f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}",
+        f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}", PATIENT,
     ]  # fmt: skip
     if at:
         command.append(f"--Published.socket={at}")

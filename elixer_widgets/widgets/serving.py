@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from elixer_widgets._errors import DataError
-from elixer_widgets.widgets.dashboard import RELEASE_VARIABLE, answers, free_port, hosting, jupyter_path, lay_out
+from elixer_widgets.widgets.dashboard import (
+    PATIENT,
+    RELEASE_VARIABLE,
+    answers,
+    free_port,
+    hosting,
+    jupyter_path,
+    lay_out,
+)
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE
 
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
@@ -160,7 +168,7 @@ def command(notebook: Path, port: int, how: Publication) -> list[str]:
         "--template=elixer", "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.file_allowlist=(?!)",
         f"--Published.most_sessions={how.sessions}", f"--Published.each_sessions={how.each}",
         f"--Published.grace={how.grace}",
-        "--MappingKernelManager.cull_interval=30",
+        "--MappingKernelManager.cull_interval=30", PATIENT,
         f"--MappingKernelManager.cull_idle_timeout={how.idle}", "--MappingKernelManager.cull_connected=True",
     ]  # fmt: skip
     options += [f"--Published.hosts={name}" for name in (*how.hosts, *own_names())]
