@@ -124,7 +124,7 @@ class Gallery(Panel):
         if group(verdict) not in ("noise", "artifact"):
             self.state.message = f"{VERDICTS[verdict].name}: only what is nothing can be answered here; mark the others"
             return
-        rest, answered = self._left()
+        rest, answered = self._unmarked()
         seconds = min(time.monotonic() - self._since, IDLE) / max(len(rest), 1)
         done: list[Task] = []
         odd: list[str] = []
@@ -146,7 +146,7 @@ class Gallery(Panel):
         end = "" if self.is_open else "; everything in this queue is answered"
         self.desk.tell(f"saved {len(done)} as {VERDICTS[verdict].name}{kept}{end}")
 
-    def _left(self) -> tuple[list[Task], list[Task]]:
+    def _unmarked(self) -> tuple[list[Task], list[Task]]:
         """What is not marked: first what has no answer, then what got one on another page since it is shown here."""
         self.desk.look()
         tasks = [each.task for each in self.thumbnails if not each.marked]

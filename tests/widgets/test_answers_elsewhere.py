@@ -129,16 +129,15 @@ def test_undo_takes_back_what_was_said_last_on_whichever_page(faked, folder):
     assert Campaign(folder, None, "ann").progress().done == 0
 
 
-def test_a_reload_at_a_blind_repeat_goes_on_with_the_repeat(faked, tmp_path):
-    made = define(tmp_path / "again", Definition(fakes.FakeRelease.ids, repeats=0.5), "ann")
-    page = opened(tmp_path / "again")
-    again = next(task for task in page.campaign.tasks if task.occasion == 1)
-    for task in page.campaign.tasks[: page.campaign.tasks.index(again)]:
-        page.campaign.answer(*task, verdict=10, quality=0)
-    assert made.detectids
-    reloaded = opened(tmp_path / "again")
-    dashboard._follow(reloaded, f"detectid={again.detectid}")
-    assert reloaded.desk.task == again
+def test_a_reload_at_a_blind_repeat_goes_on_with_the_repeat(faked, folder):
+    tasks = (Task(IDS[0]), Task(IDS[1]), Task(IDS[0], 1), Task(IDS[2]))
+    reloaded = opened(folder)
+    reloaded.campaign.tasks = tasks
+    for task in tasks[:2]:
+        reloaded.campaign.answer(*task, verdict=10, quality=0)
+    reloaded.desk.take_queue(tasks)
+    dashboard._follow(reloaded, f"detectid={IDS[0]}")
+    assert reloaded.desk.task == Task(IDS[0], 1)
 
 
 def test_a_journal_that_cannot_be_read_is_said_and_the_page_goes_on(faked, folder, monkeypatch):

@@ -1,18 +1,18 @@
 // Which key of the table a person means, whatever the keyboard's layout. What is typed wins where it is a Latin letter or
 // a sign that the table has; otherwise the key's place counts, named as on an American keyboard.
-const SIGNS = {
+const BOARD_SIGNS = {
   Backquote: "`~", Minus: "-_", Equal: "=+", BracketLeft: "[{", BracketRight: "]}", Backslash: "\\|", Semicolon: ";:",
   Quote: "'\"", Comma: ",<", Period: ".>", Slash: "/?",
 };
-const STRANGE = /^[\p{L}\p{M}]+$/u; // letters, and the vowel signs that some keyboards have on letter keys
-const LATIN = /\p{Script=Latin}/u;
+const BOARD_STRANGE = /^[\p{L}\p{M}]+$/u; // letters, and the vowel signs that some keyboards have on letter keys
+const BOARD_LATIN = /\p{Script=Latin}/u;
 
 // what an American keyboard has at the place of a key; "" for a place without a character
-function placed(code, shift) {
+function onBoard(code, shift) {
   const [, letter] = /^Key([A-Z])$/.exec(code) || [];
   if (letter) return shift ? letter : letter.toLowerCase();
   const [, digit] = /^(?:Digit|Numpad)(\d)$/.exec(code) || [];
-  return digit || SIGNS[code]?.[shift ? 1 : 0] || "";
+  return digit || BOARD_SIGNS[code]?.[shift ? 1 : 0] || "";
 }
 
 // a function of keydown events that gives what the table would call the key, or null where the key must not act: while
@@ -33,8 +33,8 @@ function keyboard() {
     if (named || key === " ") return key;
     const wide = key.charCodeAt(0) - 0xfee0; // full-width forms, as Japanese input has them
     if (key.length === 1 && wide > 0x20 && wide < 0x7f) key = String.fromCharCode(wide);
-    const place = placed(event.code || "", event.shiftKey);
-    if (STRANGE.test(key) && !LATIN.test(key)) {
+    const place = onBoard(event.code || "", event.shiftKey);
+    if (BOARD_STRANGE.test(key) && !BOARD_LATIN.test(key)) {
       strange = true;
       return place || null;
     }
