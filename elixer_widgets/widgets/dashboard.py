@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import webbrowser
@@ -17,15 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from elixer_widgets._errors import DataError
 from elixer_widgets._login import login
+from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, require_port, tried, working_folder
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
 
 if TYPE_CHECKING:
@@ -47,6 +46,9 @@ INSPECTOR_VARIABLE = "ELIXER_WIDGETS_INSPECTOR"
 SIMULATED = "simulated_release"
 """Folder of a simulated release, looked for from the working directory upwards."""
 
+UNMADE = "cell_error_instruction=The page could not be made; the messages of its server say why."
+"""Voila's own advice is for who writes notebooks."""
+
 IDLE = 300
 """Seconds after which the kernel of a page without a connection is ended; that of a closed page ends at once."""
 
@@ -57,8 +59,11 @@ PATIENT = "--VoilaExecutor.iopub_timeout=120"
 """On a loaded computer what the notebook shows comes later than the 4 s that are waited for otherwise, and is then left
 out: the page would stay empty."""
 
-_TEMPLATE = Path(__file__).parent / "voila_template"
 _CELL = "from elixer_widgets.widgets.dashboard import page\n\npage()"
+_CHECK = "from elixer_widgets.widgets.dashboard import check\n\ncheck()"
+
+# this computer is asked directly, whatever stands between it and others
+_DIRECT = build_opener(ProxyHandler({}))
 
 
 # ------------------------------------------------------------------------------------- what the notebook runs
@@ -159,6 +164,28 @@ def _follow(explorer: Explorer, query: str) -> None:
         explorer.desk.arrive(asked=detectid_of(query) is not None)
 
 
+def check() -> None:
+    """See that a page could be made, less what takes long; run in a kernel before the server's address is told.
+
+    Raises
+    ------
+    DataError
+        If the release cannot be opened or holds nothing.
+    """
+    from elixer_widgets.releases import open_release
+
+    # looked for and not imported: what the page itself imports a moment later would be waited for twice
+    for name in ("ipywidgets", "bqplot", "anywidget", "ipyaladin", "voila"):
+        if find_spec(name) is None:
+            raise DataError(f"no page can be made: {name} is not installed; {REINSTALL}")
+    release = open_release(release_path())
+    detectids = release.detectids()
+    if not len(detectids):
+        raise DataError(f"{release.path}: holds no detections; there is nothing to show")
+    if len(detectids) == 1:
+        release.detection(int(detectids[0]))
+
+
 # ------------------------------------------------------------------------------------------------- the server
 
 
@@ -169,34 +196,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def notebook_of(code: str) -> dict:
-    """A notebook with one cell."""
-    cell: dict = {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": "page",
-        "metadata": {},
-        "outputs": [],
-        "source": code,
-    }
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return {"cells": [cell], "metadata": {**kernel, "title": "ELiXer Widgets"}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def lay_out(folder: Path, code: str = _CELL) -> Path:
-    """Put the notebook and the page template where Voila finds them; this needs no installed copy of either."""
-    shutil.copytree(_TEMPLATE, folder / "jupyter" / "voila" / "templates" / "elixer")
-    notebook = folder / "ELiXer Widgets.ipynb"
-    notebook.write_text(json.dumps(notebook_of(code)))
-    return notebook
-
-
 def _command(notebook: Path, port: int, warm: int, at: str = "") -> list[str]:
     # A closed page ends its kernel by itself; one without a connection, as after a broken tunnel, some minutes later.
     command = [
         sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook), "--no-browser", f"--port={port}",
         "--Voila.ip=127.0.0.1", "--template=elixer", "--VoilaConfiguration.file_allowlist=(?!)",
-        f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}", PATIENT,
+        f"--VoilaExecutor.{UNMADE}", PATIENT,
+        f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}",
     ]  # fmt: skip
     if at:
         command.append(f"--Published.socket={at}")
@@ -223,7 +229,7 @@ def answers(url: str) -> bool:
         path, _, part = url.removeprefix("unix:").partition("|")
         return _socket_answers(path, part)
     try:
-        with urlopen(f"{url}/healthz", timeout=2):
+        with _DIRECT.open(f"{url}/healthz", timeout=2):
             return True
     except (URLError, OSError):
         return False
@@ -305,20 +311,28 @@ def _server(
         raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
     port = port or free_port()
     url = f"unix:{at}|/" if at else f"http://127.0.0.1:{port}"
-    if answers(url):
-        raise DataError(f"{at or f'port {port}'} is taken by another server; give another")
-    with tempfile.TemporaryDirectory(prefix="elixer-dashboard-") as temporary:
-        folder = Path(temporary)
-        notebook = lay_out(folder)
+    if at and answers(url):
+        raise DataError(f"{at} is taken by another server; give another")
+    if not at:
+        require_port("127.0.0.1", port)
+    with working_folder("elixer-dashboard-") as folder:
+        notebook = lay_out(folder, _CELL)
         variables = {
             **os.environ,
             **environment,
+            **own_folders(folder),
             RELEASE_VARIABLE: str(release),
             TOKEN_VARIABLE: token,
             SECRET_VARIABLE: "",
             "JUPYTER_PATH": jupyter_path(folder / "jupyter"),
         }
-        with hosting(_command(notebook, port, warm, at), folder, variables, url, log, patience) as process:
+        # the kernel is tried while the server starts, so that nobody waits for it
+        with ExitStack() as stack:
+            conclude = stack.enter_context(tried(folder, _CHECK, variables | {TOKEN_VARIABLE: ""}))
+            process = stack.enter_context(
+                hosting(_command(notebook, port, warm, at), folder, variables, url, log, patience)
+            )
+            conclude()
             yield url, process
 
 
@@ -396,7 +410,7 @@ def serve(
         # ended from outside, the server must not stay behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     token = "" if at else new_token()
-    with _server(path, port, warm, {}, None, 60.0, token=token, at=at) as (url, process):
+    with ended_by_hand(), _server(path, port, warm, {}, None, 60.0, token=token, at=at) as (url, process):
         asked = ({} if detectid is None else {"detectid": str(detectid)}) | ({"token": token} if token else {})
         address = f"{url}/?{urlencode(asked)}"
         if at:
@@ -405,9 +419,14 @@ def serve(
             sys.stderr.write(f"ELiXer Widgets: {address} (end with Ctrl-C)\n")
         if open_browser and not at:
             webbrowser.open(address)
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            sys.stderr.write("ended\n")
-        else:
-            raise DataError(f"the server at {url} ended with code {process.returncode}; its messages say why")
+        process.wait()
+        raise DataError(f"the server at {url} ended with code {process.returncode}; its messages say why")
+
+
+@contextmanager
+def ended_by_hand() -> Iterator[None]:
+    """An interruption is the usual end of a server, at whatever moment it comes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("ended\n")

@@ -196,6 +196,23 @@ def _told() -> Iterator[list[W.Widget]]:
         shown[:] = [W.HTML(f'<p style="font:16px sans-serif;padding:2em" role="alert">{escape(str(error))}</p>')]
 
 
+def check() -> None:
+    """See that a page could be made, with the memory that it has; run in a kernel before the address is told.
+
+    Raises
+    ------
+    DataError
+        If the release or the index cannot be read.
+    """
+    from elixer_widgets.releases import open_release
+    from elixer_widgets.widgets.dashboard import release_path
+
+    if os.environ.get(MEMORY_VARIABLE):
+        limit_memory(float(os.environ[MEMORY_VARIABLE]))
+    open_release(release_path())
+    load_index(os.environ.get(INDEX_VARIABLE, ""))
+
+
 def page(environment: Mapping[str, str] | None = None) -> W.Widget:
     """The published page, as the server's environment describes it; made for its notebook."""
     from elixer_widgets.releases import open_release

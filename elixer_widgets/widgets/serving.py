@@ -9,10 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -22,18 +21,21 @@ from elixer_widgets._errors import DataError
 from elixer_widgets.widgets.dashboard import (
     PATIENT,
     RELEASE_VARIABLE,
+    UNMADE,
     answers,
+    ended_by_hand,
     free_port,
     hosting,
     jupyter_path,
-    lay_out,
 )
+from elixer_widgets.widgets.starting import lay_out, own_folders, require_port, tried, working_folder
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE
 
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
 """What a visitor's name may be."""
 
 CELL = "from elixer_widgets.widgets.published import page\n\npage()"
+CHECK = "from elixer_widgets.widgets.published import check\n\ncheck()"
 
 NEEDED = (
     "PATH",
@@ -166,6 +168,7 @@ def command(notebook: Path, port: int, how: Publication) -> list[str]:
     options = [
         "--no-browser", f"--port={port}", f"--Voila.ip={how.address}", f"--base_url={how.base_url}",
         "--template=elixer", "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.file_allowlist=(?!)",
+        f"--VoilaExecutor.{UNMADE}",
         f"--Published.most_sessions={how.sessions}", f"--Published.each_sessions={how.each}",
         f"--Published.grace={how.grace}",
         "--MappingKernelManager.cull_interval=30", PATIENT,
@@ -231,12 +234,14 @@ def publishing(
     if not len(index):
         raise DataError(f"{release.path}: holds no detections; there is nothing to publish")
     port = how.port or free_port()
-    host = "127.0.0.1" if how.address in ("0.0.0.0", "") else how.address
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(how.address, how.address)
+    host = f"[{host}]" if ":" in host else host
     url = f"unix:{how.socket}|{how.base_url}" if how.socket else f"http://{host}:{port}{how.base_url}"
-    if answers(url.rstrip("/")):
-        raise DataError(f"port {port} is taken by another server; give another port")
-    with tempfile.TemporaryDirectory(prefix="elixer-published-") as temporary:
-        folder = Path(temporary)
+    if how.socket and answers(url.rstrip("/")):
+        raise DataError(f"{how.socket} is taken by another server; give another")
+    if not how.socket:
+        require_port(how.address, port)
+    with working_folder("elixer-published-") as folder:
         # of the server's folder only the notebook is ever read, and that by the server itself
         served = folder / "page"
         served.mkdir()
@@ -244,6 +249,7 @@ def publishing(
         index.save(folder / "index")
         variables = {name: os.environ[name] for name in NEEDED if name in os.environ}
         variables |= {name: value for name, value in os.environ.items() if name.startswith("ELIXER_WIDGETS_")}
+        variables |= own_folders(folder)
         variables |= {
             RELEASE_VARIABLE: str(Path(path).expanduser().resolve()),
             INDEX_VARIABLE: str(folder / "index"),
@@ -256,7 +262,12 @@ def publishing(
             # a session has its share of the computer, not all of it
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         }
-        with hosting(command(notebook, port, how), served, variables, url.rstrip("/"), log, 60.0) as server:
+        with ExitStack() as stack:
+            conclude = stack.enter_context(tried(served, CHECK, variables | {SECRET_VARIABLE: ""}))
+            server = stack.enter_context(
+                hosting(command(notebook, port, how), served, variables, url.rstrip("/"), log, 60.0)
+            )
+            conclude()
             yield url, server
 
 
@@ -298,15 +309,11 @@ def _serve_command(options: argparse.Namespace) -> int:
     if threading.current_thread() is threading.main_thread():
         # ended from outside, the server must not stay behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with publishing(options.path, options.catalog, how) as (url, server):
+    with ended_by_hand(), publishing(options.path, options.catalog, how) as (url, server):
         if how.socket:
             sys.stderr.write(f"published at the socket {how.socket} (end with Ctrl-C)\n")
         else:
             sys.stderr.write(f"published at {url} (end with Ctrl-C); health at {url}healthz\n")
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            sys.stderr.write("ended\n")
-        else:
-            raise DataError(f"the server at {url} ended with code {server.returncode}; its messages say why")
+        server.wait()
+        raise DataError(f"the server at {url} ended with code {server.returncode}; its messages say why")
     return 0

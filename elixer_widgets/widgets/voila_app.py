@@ -39,6 +39,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from elixer_widgets.widgets.frames import LARGEST, Bucket
 from elixer_widgets.widgets.guarded import REQUESTS, REQUESTS_AT_ONCE, Channel, Guarded, Nothing, Waiting, guarded
 from elixer_widgets.widgets.serving import USER
+from elixer_widgets.widgets.starting import REINSTALL
 from elixer_widgets.widgets.visitor import SECRET_VARIABLE as WAITING_VARIABLE
 from elixer_widgets.widgets.visitor import SERVER_VARIABLE
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, Door, NoPlace, Place, Visitors
@@ -277,6 +278,14 @@ class Published(Voila):
         if kernel in self.kernel_manager:
             await ensure_async(self.kernel_manager.shutdown_kernel(kernel, now=True))
 
+    def setup_template_dirs(self) -> None:
+        """Find the templates; without Voila's own no page can be made, and the server does not start."""
+        try:
+            super().setup_template_dirs()
+        except ValueError as error:
+            sys.stderr.write(f"a template of the page is missing ({error}); {REINSTALL}\n")
+            self.exit(2)
+
     def init_settings(self) -> dict[str, Any]:
         self.voila_configuration.multi_kernel_manager_class = Kernels
         # of these no kernel needs to know, and neither does another user who lists processes
@@ -289,7 +298,12 @@ class Published(Voila):
         os.environ[WAITING_VARIABLE] = self.waiting_secret
         os.environ[SERVER_VARIABLE] = where + (self.server_url or self.base_url)
         settings: dict[str, Any] = super().init_settings()
-        settings |= {"published": self, "headers": HEADERS, "websocket_max_message_size": LARGEST}
+        settings |= {
+            "published": self,
+            "headers": HEADERS,
+            "default_handler_class": Nothing,
+            "websocket_max_message_size": LARGEST,
+        }
         self._hand_out()
         return settings
 

@@ -8,7 +8,7 @@ import pytest
 
 from elixer_widgets import releases
 from elixer_widgets.detection import DataError
-from elixer_widgets.widgets import dashboard
+from elixer_widgets.widgets import dashboard, starting
 from tests.widgets.fakes import FakeRelease
 
 
@@ -86,7 +86,7 @@ def test_a_release_that_is_not_there_is_a_sentence_on_the_page(monkeypatch, tmp_
 
 def test_the_notebook_is_a_notebook(tmp_path):
     nbformat = pytest.importorskip("nbformat")
-    path = dashboard.lay_out(tmp_path)
+    path = starting.lay_out(tmp_path, "page()")
     nbformat.validate(nbformat.read(path, 4))
     assert (tmp_path / "jupyter" / "voila" / "templates" / "elixer" / "index.html.j2").is_file()
     assert "cdn" not in (tmp_path / "jupyter" / "voila" / "templates" / "elixer" / "index.html.j2").read_text()
