@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,10 @@ def _workers(options: argparse.Namespace, count: int) -> Workers | None:
         return Workers(max(1, options.workers), memory=memory)
     wanted = options.workers or options.tasks
     number = min(wanted or min(cores(), room(memory), count // EACH), count)
+    if number > 1 and not wanted and find_spec("distributed") is None:
+        # nobody asked for several: what does not need Dask is done without it
+        warn("one process does all, because Dask is not installed; for more: pip install 'elixer-widgets[cluster]'")
+        return None
     return Workers(number, memory=memory) if number > 1 else None
 
 
