@@ -155,5 +155,5 @@ def test_pages_of_errors_are_words_and_load_nothing(simulated: Path, private: di
         for unwanted in ("http:", "https:", "Traceback", "src=", "stylesheet", "@import", str(folder), "/no/such"):
             assert unwanted not in text, (path, unwanted)
         assert 'role="alert"' in text or json.loads(text)["message"], path
-    number = re.search(r"under the number ([0-9a-f]{8})", pages["/"][1])
-    assert number is not None and f"error {number[1]}: GET /" in log.read_text()
+    number = re.search(r"Reference ([0-9a-f]{8})", pages["/"][1])
+    assert number is not None and f"reference {number[1]}: GET /" in log.read_text()
