@@ -57,6 +57,7 @@ function render({ model, el }) {
   };
   const become = (next) => {
     if (ended || state === next) return;
+    if (next === "away" && severed()) return; // what happened first stays said: a server drops a kernel that died
     state = next;
     show();
   };
