@@ -117,9 +117,11 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     assert visit.holds(lambda: visit.text(PRESSED).endswith("noise"))
 
     # take back, by key: first the remark, which was said last, then the last verdict
+    visit.drawn()
     page.keyboard.press("Backspace")
     visit.until(f"document.querySelector('.ew-who').textContent.includes('{ids[3]}')")
     assert Campaign(folder, None, "ann").current(ids[3]) is None
+    visit.drawn()
     page.keyboard.press("Backspace")
     counted(visit, 2)
 
@@ -134,8 +136,10 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
     page.wait_for_selector(".ew-thumb")
     shown = len(ids) - 2
     assert visit.holds(lambda: page.locator(".ew-thumb").count() == shown)
+    visit.drawn()
     page.locator(".ew-thumb").nth(3).click()
     visit.until("document.querySelectorAll('.ew-thumb[aria-pressed=true]').length === 1")
+    visit.drawn()
     page.keyboard.press("d")
     page.keyboard.press("d")
     visit.until("document.querySelectorAll('.ew-thumb').length === 1")
