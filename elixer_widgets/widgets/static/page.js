@@ -39,6 +39,16 @@ function name(control) {
   if (words && !sign) control.setAttribute("aria-label", words);
 }
 
+// What the page says of itself. Where it is being left, or its kernel is gone, there is nobody to hear it: connection.js
+// sees that, and tells.
+function tell(model, content) {
+  try {
+    Promise.resolve(model.send(content)).catch(() => null);
+  } catch {
+    // as above
+  }
+}
+
 function render({ model, el }) {
   el.classList.add("ew-root-mark");
   let root = null;
@@ -68,10 +78,10 @@ function render({ model, el }) {
       model.set("theme", before);
       model.save_changes();
     }
-    watch = watchOver(model, root, (page) => model.send({ painted: page }));
+    watch = watchOver(model, root, (page) => tell(model, { painted: page }));
     watchers.add(watch);
     // from now on it can keep pages that may be turned to; what it missed till now is sent
-    model.send({ here: true, revision: model.get("stamp").revision });
+    tell(model, { here: true, revision: model.get("stamp").revision });
     root.addEventListener("ew-ask", ask);
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
@@ -139,7 +149,7 @@ function render({ model, el }) {
     if (box) box.textContent = words;
   };
   // tells when all that was sent to Python before was done and is drawn: data-settled holds the question's number
-  const ask = (event) => model.send({ asked: event.detail });
+  const ask = (event) => tell(model, { asked: event.detail });
   const key = (event) => {
     // nothing typed here may reach the notebook, where a stray letter would insert a cell
     event.stopPropagation();
@@ -313,7 +323,7 @@ function spread({ model }) {
     const pictures = pictured(found.map(([, state]) => state));
     pages.set(number, { found, pictures });
     await Promise.all(pictures.map((each) => each.decode().catch(() => null)));
-    model.send({ have: number });
+    tell(model, { have: number });
   };
   const me = manager.get_model(model.get("me")); // whole, and not as it is lent
   const figures = Promise.all(model.get("plots").map((id) => known(id))).then((all) => all.filter(Boolean));
@@ -332,7 +342,7 @@ function spread({ model }) {
     // one that never came, or a page that was never kept: all is asked for, and nothing shown before it is there
     const missing = !content.all && (stamp.revision > expected || (show && !page));
     expected = stamp.revision + 1;
-    if (missing) model.send({ missing: show ?? 0 });
+    if (missing) tell(model, { missing: show ?? 0 });
     const message = find(content.states, buffers);
     last = last
       .then(() => apply(message, page?.found, { ...stamp, whole: stamp.whole && !missing }))
