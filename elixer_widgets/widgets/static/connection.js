@@ -109,8 +109,9 @@ function render({ model, el }) {
     asking = true;
     try {
       const kernel = manager?.kernel;
-      if (first && (!kernel || kernel.id !== first.id)) return become("ended");
+      if (first && (first.isDisposed || !kernel || kernel.id !== first.id)) return become("ended");
       const told = await server();
+      if (first?.isDisposed) return become("ended"); // meanwhile, as when the page is left
       if (told === "gone") return become("ended");
       if (told === "unreachable") return become("away");
       if (first && first.connectionStatus !== "connected") {
