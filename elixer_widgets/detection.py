@@ -50,9 +50,8 @@ LOOKS_CGS = (
 
 def _degrees(value: object, name: str) -> float:
     """A coordinate in degrees; NaN is one that is not known."""
-    if isinstance(value, float | np.floating) and np.isnan(value):
-        return NAN
-    return number(value, f"Detection.from_spectrum: {name}", "degrees, or None where it is not known")
+    unknown = isinstance(value, float | np.floating) and np.isnan(value)
+    return NAN if unknown else number(value, f"Detection.from_spectrum: {name}", "degrees, or None if not known")
 
 
 @dataclass(frozen=True, eq=False)
@@ -436,10 +435,8 @@ class Detection:
         instance(spectrum, Spectrum, "Detection.from_spectrum: spectrum")
         if not (isinstance(wavelength, float) and np.isnan(wavelength)):
             wavelength = number(wavelength, "Detection.from_spectrum: wavelength", "Å in air, or NaN for the strongest")
-        if ra is not None:
-            ra = _degrees(ra, "ra")
-        if dec is not None:
-            dec = _degrees(dec, "dec")
+        ra = None if ra is None else _degrees(ra, "ra")
+        dec = None if dec is None else _degrees(dec, "dec")
         if magnitudes is not None and not isinstance(magnitudes, Mapping):
             raise DataError(f"magnitudes: {magnitudes!r:.60} is not a mapping; give for example {{'g': (24.5, 0.1)}}")
         if np.isfinite(wavelength) and not spectrum.wavelength[0] <= wavelength <= spectrum.wavelength[-1]:

@@ -173,8 +173,11 @@ class Replay:
         """
         found: list[Line] = []
         for path, why in entries(self.folder, inspector):
-            if why:
+            if path.name == inspector:  # not one file of it, but all
                 raise OSError(errno.EIO, why, str(path))
+            if why:
+                self._unreadable[str(path)] = f"{path}: {why}, passed over"
+                continue
             found += self._more(path)
         for line in sorted(found, key=_BY_TIME):
             self.add(line)

@@ -37,6 +37,7 @@ from elixer_widgets.simulation.survey_images import picture
 from elixer_widgets.spectra.continuum import ContinuumEstimate, flux_density
 from elixer_widgets.spectra.fitting import LineFit
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
+from tests.imaging.sky import wcs
 
 NAN = float("nan")
 WAVE = 4500.0
@@ -160,7 +161,7 @@ def test_place_of_the_source() -> None:
     def source(separation: float, mag_err: float, **more: bool) -> SourceEllipse:
         return SourceEllipse(150.0, 2.0, 1.4, 1.4, 0.0, 24.0, mag_err, "r", "s", separation, selected=True, **more)
 
-    image = Cutout(np.zeros((2, 2)), None, "r", 27.0, survey="s", psf_fwhm=0.8)
+    image = Cutout(np.zeros((2, 2)), wcs(150.0, 2.0, (2, 2), 0.2), "r", 27.0, survey="s", psf_fwhm=0.8)
     counterpart = Match(CatalogObject(150.0, 2.0001, "c"), 1, 0.4, selected=True)
     other = Match(CatalogObject(150.001, 2.0, "c"), 1, 3.6, selected=True)
     blank, empty = find_place((), (), (), 0.3), find_place((), (image,), (), 0.3)

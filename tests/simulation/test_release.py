@@ -371,12 +371,21 @@ def test_progress_rises_to_one_and_a_former_simulation_is_replaced(tmp_path: Pat
     target = tmp_path / "release"
     target.mkdir()
     (target / "truth.ecsv").write_text((four / "truth.ecsv").read_text())
-    (target / "old").mkdir()
+    (target / "hdr5" / "old").mkdir(parents=True)
     heard: list[float] = []
     simulate_release(target, n=3, seed=5, progress=lambda fraction, what: heard.append(fraction))
     assert heard == sorted(heard) and heard[-1] == 1.0
-    assert not (target / "old").exists() and (target / "hdr5").is_dir()
+    assert not (target / "hdr5" / "old").exists() and (target / "hdr5").is_dir()
     assert [path.name for path in tmp_path.iterdir()] == ["release"]
+
+
+def test_a_folder_that_holds_more_than_a_simulation_is_left_alone(tmp_path: Path, four: Path) -> None:
+    target = tmp_path / "release"
+    (target / "thesis").mkdir(parents=True)
+    (target / "truth.ecsv").write_text((four / "truth.ecsv").read_text())
+    with pytest.raises(DataError, match="holds thesis beside a simulated release"):
+        simulate_release(target, n=3, seed=5)
+    assert sorted(path.name for path in target.iterdir()) == ["thesis", "truth.ecsv"]
 
 
 @pytest.mark.parametrize("n", [1, 8, 9, 24, 47, 48, 64, 78, 79, 300, 2000, 5000])
