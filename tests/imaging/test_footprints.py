@@ -148,11 +148,13 @@ def test_old_indices_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(footprints, "INDICES", 2)
     kept = tmp_path / "cache" / "footprints"
     kept.mkdir(parents=True)
-    for age, name in ((300, "a"), (200, "b"), (100, "c")):
+    (kept / "notes.json").write_text("somebody's own")
+    for age, name in ((300, "a" * 40), (200, "b" * 40), (100, "c" * 40)):
         (kept / f"{name}.json").write_text("{}")
         os.utime(kept / f"{name}.json", (1e9 - age, 1e9 - age))
     open_library(many(tmp_path / "imaging")).covering(13.0, 52.0)
-    assert len(list(kept.iterdir())) == 2 and (kept / "c.json").is_file()
+    ours = [path for path in kept.iterdir() if path.name != "notes.json"]
+    assert len(ours) == 2 and (kept / f"{'c' * 40}.json").is_file() and (kept / "notes.json").is_file()
 
 
 def test_without_a_place_for_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ def test_a_published_catalogue_tells_identities_by_redshift(simulated: Path, tmp
 
 def test_no_catalogue_is_said(simulated: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong_cat.h5").write_text("no catalogue")
-    with pytest.raises(DataError, match=r"wrong_cat\.h5: cannot be read as a catalogue"):
+    with pytest.raises(DataError, match=r"wrong_cat\.h5: not a whole HDF5 file"):
         build_index(ew.open_release(simulated), tmp_path / "wrong_cat.h5")
 
 
