@@ -145,7 +145,8 @@ def in_words(feature: LineFit | None) -> list[tuple[str, str]]:
     if feature is None:
         return []
     if not isfinite(feature.flux):
-        return [("λ", f"{feature.center:.1f} Å"), ("", "; ".join(feature.flags) or "could not be fitted")]
+        # the flags say why at length, and have no room here
+        return [("λ", f"{feature.center:.1f} Å"), ("", "no line to measure")]
     pairs = [
         ("λ", f"{words.with_error(feature.center, feature.center_err, 1)} Å"),
         ("σ", f"{words.with_error(feature.sigma, feature.sigma_err, 1)} Å"),
