@@ -119,6 +119,7 @@ def test_keys_turn_the_page_and_reassign_but_not_while_typing(opened, first):
     opened.until("document.querySelector('.ew-count').textContent.startsWith('2 of')")
     opened.page.keyboard.press("p")
     opened.until(f"document.querySelector('.ew-who b').textContent == '{first}' && document.querySelector('{LINE}')")
+    opened.drawn()  # a key that means what is shown counts only then
     opened.page.keyboard.press("o")
     opened.until(f"document.querySelector('{LINE}')?.textContent.startsWith('[O II]')")
     opened.page.focus(".ew-jump input")
@@ -128,6 +129,7 @@ def test_keys_turn_the_page_and_reassign_but_not_while_typing(opened, first):
     opened.page.fill(".ew-jump input", "")
     opened.page.keyboard.press("Escape")  # out of the box, and the keys are the page's again
     opened.page.wait_for_timeout(100)
+    opened.drawn()
     opened.page.keyboard.press("a")
     opened.until("document.querySelector('.ew-line small')?.textContent == 'automatic'")
     opened.clean()
