@@ -179,6 +179,7 @@ class Explorer(W.VBox):
         self.frame.anytime = state.actions.anytime
         self.frame.plots = [each.model_id for each in parts if isinstance(each, bq.Figure)]
         self.frame.stamp = {**self._stamp(), "revision": 0}
+        self.frame.send_state("stamp")  # a notebook's browser has the frame already
         state.drawing = bundle.together
         self.rehearsals = Rehearsals(
             state, (each for each in parts if isinstance(each, Panel) and each not in asked), bundle,

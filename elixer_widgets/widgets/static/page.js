@@ -312,7 +312,8 @@ function spread({ model }) {
   const apply = async (message, page, stamp) => {
     const found = await read(await message);
     write([...(page ?? []), ...found]);
-    (await me).set_state({ stamp });
+    // whole, and not as it is lent
+    (await manager.get_model(model.get("me"))).set_state({ stamp });
     for (const each of watchers) each.look();
   };
   // pages that may be turned to, with their pictures decoded: a turn has only to name one
@@ -325,11 +326,15 @@ function spread({ model }) {
     await Promise.all(pictures.map((each) => each.decode().catch(() => null)));
     tell(model, { have: number });
   };
-  const me = manager.get_model(model.get("me")); // whole, and not as it is lent
-  const figures = Promise.all(model.get("plots").map((id) => known(id))).then((all) => all.filter(Boolean));
-  figures.then((all) => hasten(manager, all)).catch((error) => console.error(error));
+  // In a notebook a model is made before Python says which plots there are, and which number it has itself.
+  const prepare = () =>
+    Promise.all(model.get("plots").map((id) => known(id)))
+      .then((all) => hasten(manager, all.filter(Boolean)))
+      .catch((error) => console.error(error));
+  if (model.get("plots").length) prepare();
+  else model.on("change:plots", prepare);
   let last = Promise.resolve();
-  let expected = model.get("stamp").revision + 1;
+  let expected = null;
   model.on("msg:custom", (content, buffers) => {
     if (content?.page) keep(content.rehearsed, content.keep, content.page, buffers).catch((error) => console.error(error));
     if (content && "answered" in content) {
@@ -337,6 +342,7 @@ function spread({ model }) {
     }
     if (!content?.states) return;
     const { show, stamp } = content;
+    expected ??= (model.get("stamp").revision ?? 0) + 1;
     const page = pages.get(show);
     pages.delete(show);
     // one that never came, or a page that was never kept: all is asked for, and nothing shown before it is there
