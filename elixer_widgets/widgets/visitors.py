@@ -167,12 +167,14 @@ class Visitors:
 
     def _gives_way(self, places: Iterable[Place], now: float) -> Place | None:
         """The page that has waited longest for a browser which asked for it and never came."""
-        waiting = [place for place in places if not place.connections and now - place.sent > self.YIELDS]
+        waiting = [place for place in places if not place.connections and now - place.sent >= self.YIELDS]
         return min(waiting, key=lambda place: place.sent, default=None)
 
     def _wait(self, places: Iterable[Place], now: float) -> float:
-        """Seconds until a place may be free: pages without a browser end first, the others when they are left."""
-        ends = [self.grace - (now - place.left) for place in places if not place.connections and place.left <= now]
+        """Seconds until a place may be free: pages without a browser give way or end, the others when they are left."""
+        alone = [place for place in places if not place.connections and place.left <= now]
+        ends = [self.grace - (now - place.left) for place in alone]
+        ends += [self.YIELDS - (now - place.sent) for place in alone if place.sent <= now]
         return min([*ends, 60.0])
 
     def drop(self, place: Place) -> None:

@@ -138,8 +138,11 @@ class Stranger:
             connection.close()
 
     def page(self) -> tuple[str, str]:
-        """A page and the number of its kernel."""
+        """A page and the number of its kernel; a full server is asked again when it says, as the page there does."""
         response, text = self.ask("/")
+        if response.status == 503:
+            time.sleep(float(response.getheader("Retry-After")))
+            response, text = self.ask("/")
         assert response.status == 200
         found = re.search(r'"kernelId": "([0-9a-f-]{36})"', text)
         assert found is not None

@@ -92,8 +92,9 @@ def test_a_page_that_nobody_came_for_gives_way() -> None:
     with pytest.raises(NoPlace):
         visitors.reserve("b", 100.0)
     visitors.sent(place, 100.0)
-    with pytest.raises(NoPlace):
+    with pytest.raises(NoPlace) as full:
         visitors.reserve("b", 104.0)
+    assert full.value.seconds == 1
     _, ended = visitors.reserve("b", 106.0)
     assert ended == "k" and len(visitors) == 1
 
