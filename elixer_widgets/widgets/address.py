@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode
 
 from elixer_widgets.analysis import Aperture
 from elixer_widgets.widgets.state import ExplorerState
+from elixer_widgets.widgets.tiles import CHOICES
 
 FOLLOWED = ("detection", "choices", "zoom", "smoothing", "stretch", "field", "band", "blink")
 """Traits of the state that the address holds."""
@@ -113,10 +114,14 @@ _CHOICES: dict[str, tuple[str, Callable[[list[str]], Any]]] = {
 
 def _look(state: ExplorerState, asked: dict[str, list[str]]) -> None:
     """The ways of looking; a wrong one is left out and told."""
-    for name, trait in (("stretch", "stretch"), ("band", "band")):
-        if name in asked:
-            setattr(state, trait, asked[name][-1])
+    if "band" in asked:
+        state.band = asked["band"][-1]
     try:
+        if "stretch" in asked:
+            name = asked["stretch"][-1]
+            if name not in CHOICES:
+                raise ValueError(f"a stretch; give one of {', '.join(filter(None, CHOICES))}")
+            state.stretch = name
         if "smooth" in asked:
             state.smoothing = _number(asked["smooth"][-1], "smooth=2")
         if "field" in asked:

@@ -175,7 +175,7 @@ class ImagingPanel(Panel):
             description="field", options=[(f"{each:.0f}″", each) for each in tiles.FIELDS]
         ).add_class("ew-choice")
         self.stretch = W.Dropdown(
-            description="stretch", options=[(text, name) for name, text in tiles.STRETCHES.items()]
+            description="stretch", options=[(text, name) for name, text in tiles.CHOICES.items()]
         ).add_class("ew-choice")
         self.blink = W.ToggleButton(description="blink", tooltip="Show the bands one after the other in one place")
         self.blink.add_class("ew-small")
@@ -232,7 +232,7 @@ class ImagingPanel(Panel):
 
     def next_stretch(self) -> None:
         """Another way to scale counts to grey."""
-        names = list(tiles.STRETCHES)
+        names = list(tiles.CHOICES)
         now = names.index(self.state.stretch) if self.state.stretch in names else 0
         self.state.stretch = names[(now + 1) % len(names)]
 
@@ -463,7 +463,7 @@ class ImagingPanel(Panel):
                 x, y = sky(growth.ra, growth.dec)
                 self.east.value, self.north.value = (words.number(-each + 0.0) for each in (x, y))
             self.field.value = min(tiles.FIELDS, key=lambda each: abs(each - self.state.field))
-            self.stretch.value = self.state.stretch if self.state.stretch in tiles.STRETCHES else "asinh"
+            self.stretch.value = self.state.stretch if self.state.stretch in tiles.CHOICES else ""
         finally:
             self._writing = False
 

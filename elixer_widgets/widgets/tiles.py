@@ -18,8 +18,11 @@ FIELD = 9.0
 FIELDS = (9.0, 15.0, 30.0, 60.0)
 """arcsec; the sides that a person may choose."""
 
-STRETCHES = {"asinh": "asinh", "zscale": "zscale", "sigma": "−2σ to 5σ"}
+STRETCHES = {"zscale": "zscale", "sigma": "−2σ to 5σ", "asinh": "asinh"}
 """How counts become greys, by name, with what a person reads."""
+
+CHOICES = {"": "standard"} | STRETCHES
+"""What a person chooses from: the standard is asinh for images and linear for fibers."""
 
 TILES = 5
 """Images shown side by side."""

@@ -206,7 +206,7 @@ def _second_match(hand: Hand) -> None:
 
 def _stretched(hand: Hand) -> None:
     now = hand.see("document.querySelectorAll('.ew-choice select')[1].value")
-    hand.choose(".ew-choice select >> nth=1", "asinh" if now != "asinh" else "zscale")
+    hand.choose(".ew-choice select >> nth=1", "zscale" if now != "zscale" else "−2σ to 5σ")
 
 
 def _unpicked_match(hand: Hand) -> None:

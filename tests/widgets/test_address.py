@@ -58,6 +58,7 @@ def test_ids_keep_every_digit(faked):
         ("aperture=wide", "aperture=wide in the address is not a number"),
         ("aperture=1,2", "is not a radius"),
         ("zoom=4600,4400", "is not two wavelengths"),
+        ("stretch=bright", "is not a stretch; give one of zscale, sigma, asinh"),
         ("zoom=here", "is not a number; give one such as zoom"),
         ("smooth=much", "is not a number"),
         ("counterpart=unheard+of", "no counterpart"),

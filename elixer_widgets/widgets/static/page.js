@@ -79,6 +79,7 @@ function render({ model, el }) {
       model.save_changes();
     }
     watch = watchOver(model, root, (page) => tell(model, { painted: page }));
+    inform();
     watchers.add(watch);
     // from now on it can keep pages that may be turned to; what it missed till now is sent
     tell(model, { here: true, revision: model.get("stamp").revision });
@@ -233,6 +234,10 @@ function render({ model, el }) {
       if (query && query !== location.search) history.replaceState(null, "", query);
     }, 300);
   };
+  // what the page's address is, or would be if it were a page of its own
+  const inform = () => {
+    if (root) [root.dataset.query, root.dataset.width] = [model.get("query"), model.get("width")];
+  };
   // only in a page of its own: a notebook's title and address are not ours to change
   const alone = Boolean(document.body.dataset.voila);
   if (alone) {
@@ -240,6 +245,7 @@ function render({ model, el }) {
     model.on("change:query", address);
     address();
   }
+  model.on("change:query change:width", inform);
   model.on("change:busy", busy);
   model.on("change:theme", theme);
   find();
@@ -258,6 +264,7 @@ function render({ model, el }) {
     root?.removeEventListener("click", click);
     root?.removeEventListener("focusin", focused);
     model.off("change:busy", busy);
+    model.off("change:query change:width", inform);
   };
 }
 // The views of this page; each page of a notebook has a module of its own.
