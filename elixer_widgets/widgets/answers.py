@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as W
 from traitlets import Unicode
 
@@ -15,6 +13,7 @@ from elixer_widgets.campaigns.queue import Task
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets import answers_markup as markup
 from elixer_widgets.widgets.answers_desk import GROUP, Desk
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.markup import Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
@@ -22,17 +21,15 @@ from elixer_widgets.widgets.state import ExplorerState
 LOOK_EVERY = 30.0
 """s; what others said since may be shown so much later."""
 
-_STATIC = Path(__file__).parent / "static"
 
-
-class Remark(anywidget.AnyWidget):
+class Remark(Hearing):
     """A box for a remark of any length that saves itself: half a second after the last letter, and when it is left.
 
     What was written is sent with the detection that was shown when it was begun, so that no page turn can bring it to
     another.
     """
 
-    _esm = _STATIC / "answers.js"
+    _esm = hearing_script("answers.js")
     text = Unicode("", help="what is saved").tag(sync=True)
     task = Unicode("", help="detectid:occasion of what is shown").tag(sync=True)
 

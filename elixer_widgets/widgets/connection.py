@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 from traitlets import Unicode
+
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 
 _STATIC = Path(__file__).parent / "static"
 
 
-class Connection(anywidget.AnyWidget):
+class Connection(Hearing):
     """Answers the page's question whether its kernel is there; see static/connection.js for what follows if not.
 
     Parameters
@@ -22,20 +23,16 @@ class Connection(anywidget.AnyWidget):
 
     Attributes
     ----------
-    own : str
-        The number by which the kernel knows this widget: a kernel that was restarted does not.
     kept : str
         What of a campaign is on disk, in words; empty where no answers are collected.
     """
 
-    _esm = _STATIC / "connection.js"
+    _esm = hearing_script("connection.js")
     _css = _STATIC / "connection.css"
-    own = Unicode("").tag(sync=True)
     kept = Unicode("").tag(sync=True)
 
     def __init__(self, asked: Callable[[], object] | None = None) -> None:
         super().__init__()
-        self.own = self.model_id or ""
 
         def receive(_widget: Any, content: Any, _buffers: Any) -> None:
             number = content.get("beat") if isinstance(content, dict) else None

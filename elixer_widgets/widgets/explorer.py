@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import bqplot as bq
 import ipywidgets as W
 from traitlets import Bool, Dict, HasTraits, Int, List, Unicode
@@ -22,6 +21,7 @@ from elixer_widgets.widgets.detections import DetectionList
 from elixer_widgets.widgets.evidence import EvidencePanel
 from elixer_widgets.widgets.exports import Exports
 from elixer_widgets.widgets.fiber_strip import FiberStrip
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.help import Help, Tools
 from elixer_widgets.widgets.help import register as register_page
 from elixer_widgets.widgets.imaging import ImagingPanel
@@ -45,8 +45,7 @@ def _style() -> str:
 
 def _script() -> str:
     """page.js, preceded by what draws plots, what reads keys and what watches over all that is drawn."""
-    names = ("plots.js", "keyboard.js", "drawn.js", "page.js")
-    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
+    return hearing_script("plots.js", "keyboard.js", "drawn.js", "page.js")
 
 
 def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
@@ -60,7 +59,7 @@ def parts_of(widget: W.Widget) -> Iterator[W.Widget]:
         yield from parts_of(each)
 
 
-class PageFrame(anywidget.AnyWidget):
+class PageFrame(Hearing):
     """What belongs to the page as a whole: its style, its keys, its theme, its title and its address."""
 
     _esm = _script()
@@ -71,7 +70,6 @@ class PageFrame(anywidget.AnyWidget):
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
     query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
     theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
-    me = Unicode("", help="its own model id").tag(sync=True)
     anytime: Any = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
     plots: Any = List(help="model ids of the plots").tag(sync=True)
     stamp = Dict(help="what the page shows: page, of, whole, revision; see `Explorer`").tag(sync=True)
@@ -175,7 +173,6 @@ class Explorer(W.VBox):
         self._painted: dict[str, int] = {}
         bundle = Bundle(parts, self._post, self._heard, self._stamp)
         self.frame.comm = Ear(self.frame.comm, self._heard)
-        self.frame.me = self.frame.model_id
         self.frame.anytime = state.actions.anytime
         self.frame.plots = [each.model_id for each in parts if isinstance(each, bq.Figure)]
         self.frame.stamp = {**self._stamp(), "revision": 0}
@@ -258,6 +255,8 @@ class Explorer(W.VBox):
             if isinstance(name, str) and name in self.state.actions:
                 with self.state.asked_from(page) if isinstance(page, int) else nullcontext():
                     self.state.act(name)
+            if "here" in content:  # what a browser was told before it could hear
+                self.frame.send_state(["title", "busy", "width", "query", "theme", "plots", "stamp"])
             if "asked" in content:  # all that was sent before is done by now
                 self.frame.send({"answered": content["asked"]})
             self.rehearsals.receive(content)

@@ -8,26 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as W
 from traitlets import Bool, Unicode
 
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import DataError
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
 log = logging.getLogger(__name__)
-_STATIC = Path(__file__).parent / "static"
 
 
-class Download(anywidget.AnyWidget):
+class Download(Hearing):
     """A button whose file is made in Python when it is clicked, and saved by the browser.
 
     Works wherever widgets do, since the bytes travel as a message and no server has to offer the file.
     """
 
-    _esm = _STATIC / "download.js"
+    _esm = hearing_script("download.js")
     label = Unicode("").tag(sync=True)
     hint = Unicode("").tag(sync=True)
     busy = Bool(False, help="the file is being made").tag(sync=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-import anywidget
 from traitlets import Float, Unicode
 
 from elixer_widgets.analysis import Measurements
@@ -16,19 +14,18 @@ from elixer_widgets.detection import DataError, Detection, FiberImages
 from elixer_widgets.spectra.exposures import ExposureSignal, exposure_signals
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fibers_markup import draw, smooth, weighted_sum
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.markup import WATCHED, Markup
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
 __all__ = ["FiberStrip", "FiberView", "draw", "smooth", "toggle_exposure", "toggle_fiber", "weighted_sum"]
 
-_STATIC = Path(__file__).parent / "static"
 
-
-class FiberView(anywidget.AnyWidget):
+class FiberView(Hearing):
     """HTML of the strip; see static/fibers.js. `fibers` messages: {hover}, {cursor}, {picked}."""
 
-    _esm = _STATIC / "fibers.js"
+    _esm = hearing_script("fibers.js")
     markup = Unicode("").tag(sync=True)
     hover = Unicode("", help="fiber_id to light up").tag(sync=True)
     cursor = Float(None, allow_none=True, help="Å to mark").tag(sync=True)

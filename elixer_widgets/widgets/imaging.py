@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as W
 import numpy as np
 from traitlets import Bool, Dict, Unicode
@@ -22,13 +20,12 @@ from elixer_widgets.widgets import apertures, pictures, tiles, words
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fluxmap import flux_scene
 from elixer_widgets.widgets.growth import growth_curve
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.markup import WATCHED, Markup, escape
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.sky import SkyView
 from elixer_widgets.widgets.state import ExplorerState
 from elixer_widgets.widgets.tiles import Sky
-
-_STATIC = Path(__file__).parent / "static"
 
 VIEWS = {"images": "images", "flux": "line flux", "sky": "sky"}
 """What the panel shows, by name, with the words on its tabs."""
@@ -39,14 +36,14 @@ FEW = 2
 LEGEND = "north up, east left; circles are fibers, orange the aperture and its sky annulus, squares catalogue objects"
 
 
-class ImageTiles(anywidget.AnyWidget):
+class ImageTiles(Hearing):
     """Images side by side or blinking, with shapes over them and an aperture that the pointer moves.
 
     Places are arcsec right and down of the middle; see `apertures`. While an aperture is dragged it sends
     `{"drag": {key, x, y, r, final}}`, one at a time: the next follows when `{"dragged": ...}` came back.
     """
 
-    _esm = _STATIC / "imaging.js"
+    _esm = hearing_script("imaging.js")
     pictures = Dict(help="image to PNG as text").tag(sync=True)
     scene = Dict(help="what lies over the images").tag(sync=True)
     beside = Unicode("", help="HTML beside the images").tag(sync=True)

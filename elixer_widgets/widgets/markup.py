@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 from typing import Any
 
-import anywidget
 from traitlets import Unicode
+
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 
 WATCHED: dict[str, Any] = {"_dom_classes": ("ew-own",)}
 """Traits of widgets whose elements tell whether they show what their models hold (`ewDrawn`; see static/drawn.js)."""
 
-_STATIC = Path(__file__).parent / "static"
-
 __all__ = ["WATCHED", "Markup", "escape"]
 
 
-class Markup(anywidget.AnyWidget):
+class Markup(Hearing):
     """HTML or SVG text, redrawn whole whenever `markup` changes.
 
     An element with a `data-key` attribute is a thing to click: `on_pick` handlers get its key. What comes from a
     file must pass through `escape` on its way into `markup`.
     """
 
-    _esm = _STATIC / "markup.js"
+    _esm = hearing_script("markup.js")
     markup = Unicode("", help="HTML or SVG text").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:

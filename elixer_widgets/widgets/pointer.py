@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import bqplot as bq
 from traitlets import Bool, Float, Int, List, Unicode
 
-_STATIC = Path(__file__).parent / "static"
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 
 
 def _number(value: Any) -> float | None:
@@ -20,7 +18,7 @@ def _number(value: Any) -> float | None:
     return float(value) if good else None
 
 
-class Pointer(anywidget.AnyWidget):
+class Pointer(Hearing):
     """Watches the pointer over the bqplot figure that stands in the same box of class `ew-plot-box`.
 
     Parameters
@@ -41,7 +39,7 @@ class Pointer(anywidget.AnyWidget):
         Called on a double click.
     """
 
-    _esm = _STATIC / "spectrum.js"
+    _esm = hearing_script("spectrum.js")
     scale = Unicode("", help="model id of the figure's wavelength scale").tag(sync=True)
     margins = List([0, 0], help="px left and right of the plot").tag(sync=True)
     cursor = Float(None, allow_none=True, help="Å to mark; null for none").tag(sync=True)
@@ -89,10 +87,10 @@ class Pointer(anywidget.AnyWidget):
         self.cursor = wavelength if isfinite(wavelength) else None
 
 
-class RedshiftSlider(anywidget.AnyWidget):
+class RedshiftSlider(Hearing):
     """A slider whose steps are tried (`trial`, a redshift each) and whose end is an answer (`chosen`)."""
 
-    _esm = _STATIC / "spectrum_z.js"
+    _esm = hearing_script("spectrum_z.js")
     value = Float(None, allow_none=True).tag(sync=True)
     low = Float(0.0).tag(sync=True)
     high = Float(3.6).tag(sync=True)

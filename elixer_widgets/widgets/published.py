@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as W
 import numpy as np
 from traitlets import Bool, Unicode
@@ -20,6 +19,7 @@ from elixer_widgets.releases.search_index import Query, SearchIndex, load_index
 from elixer_widgets.widgets.address import detectid_of, follow
 from elixer_widgets.widgets.discreet import be_discreet
 from elixer_widgets.widgets.explorer import Explorer
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.landing import Landing
 from elixer_widgets.widgets.markup import escape
 from elixer_widgets.widgets.serving import USER
@@ -46,10 +46,10 @@ LISTED = 2000
 _STATIC = Path(__file__).parent / "static"
 
 
-class _Manners(anywidget.AnyWidget):
+class _Manners(Hearing):
     """Style and address of the front page."""
 
-    _esm = _STATIC / "landing.js"
+    _esm = hearing_script("landing.js")
     _css = _STATIC / "landing.css"
     query = Unicode("?").tag(sync=True)
     shown = Bool(False).tag(sync=True)

@@ -220,7 +220,7 @@ class Rehearsals:
         if "here" in content:  # for the first time, or again
             self._kept.clear()
             self._waiting = False
-            if content.get("revision", self._bundle.revision) != self._bundle.revision:
+            if content.get("revision") != self._bundle.revision:
                 self._mend()
             self._changed()
         elif isinstance(content.get("have"), int):

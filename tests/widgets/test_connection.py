@@ -26,7 +26,7 @@ def test_a_question_is_answered_with_its_number_and_nothing_else_is(monkeypatch,
 
 
 def test_the_kernel_knows_the_widget_by_the_number_that_the_page_has(explorer):
-    assert explorer.connection.own == explorer.connection.model_id
+    assert explorer.connection.me == explorer.connection.model_id
 
 
 def test_the_page_has_in_words_what_is_on_disk_and_learns_of_other_pages(faked, tmp_path):

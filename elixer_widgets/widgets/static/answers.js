@@ -43,4 +43,4 @@ function render({ model, el }) {
     model.off("change:text", show);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

@@ -102,7 +102,7 @@ function render({ model, el }) {
   // whether the kernel has this page: it answers in turn, so only after what it computes
   const known = async () => {
     const reply = await first.requestCommInfo({ target_name: "jupyter.widget" });
-    return Boolean(reply.content.comms?.[model.get("own")]);
+    return Boolean(reply.content.comms?.[model.get("me")]);
   };
   const why = async () => {
     if (asking || ended) return;
@@ -184,4 +184,4 @@ function render({ model, el }) {
     model.off("change:kept", show);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

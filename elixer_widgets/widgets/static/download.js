@@ -32,4 +32,4 @@ function render({ model, el }) {
     model.off("msg:custom", receive);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

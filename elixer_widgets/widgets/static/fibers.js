@@ -95,4 +95,4 @@ function render({ model, el }) {
     model.off("change:cursor", cursor);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

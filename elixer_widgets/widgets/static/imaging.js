@@ -359,4 +359,4 @@ function render({ model, el }) {
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

@@ -23,4 +23,4 @@ function render({ model, el }) {
     model.off("change:shown", address);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

@@ -21,4 +21,4 @@ function render({ model, el }) {
     el.removeEventListener("click", click);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

@@ -81,8 +81,9 @@ function render({ model, el }) {
     watch = watchOver(model, root, (page) => tell(model, { painted: page }));
     inform();
     watchers.add(watch);
-    // from now on it can keep pages that may be turned to; what it missed till now is sent
-    tell(model, { here: true, revision: model.get("stamp").revision });
+    // from now on it can keep pages that may be turned to; what it missed till now is sent. In a notebook that may be
+    // whatever widgets were told while they were made.
+    tell(model, { here: true, revision: alone ? (model.get("stamp").revision ?? null) : null });
     root.addEventListener("ew-ask", ask);
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     sizes.observe(root);
@@ -271,8 +272,9 @@ function render({ model, el }) {
 const watchers = new Set();
 
 // What many widgets changed, in one message: each model gets its part, and all are drawn within one frame.
-function spread({ model }) {
+async function spread({ model }) {
   const manager = model.widget_manager;
+  const heard = hear(model);
   const view = (buffer) => {
     if (buffer instanceof DataView) return buffer;
     return buffer instanceof ArrayBuffer ? new DataView(buffer) : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -361,6 +363,7 @@ function spread({ model }) {
       .then(() => apply(message, page?.found, { ...stamp, whole: stamp.whole && !missing }))
       .catch((error) => console.error(error));
   });
+  await heard;
 }
 // The pictures in what widgets are to show, as the browser will ask for them.
 function pictured(states) {

@@ -161,4 +161,4 @@ function render({ model, el }) {
     line.remove();
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };

@@ -55,4 +55,4 @@ function render({ model, el }) {
     model.off("change:drawn", drawn);
   };
 }
-export default { render };
+export default { initialize: ({ model }) => hear(model), render };
