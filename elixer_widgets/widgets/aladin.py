@@ -17,6 +17,9 @@ from ipyaladin.utils.call_store import CallStore
 
 LIBRARY = Path(__file__).parent / "static" / "aladin" / "aladin.js"
 
+TENDED = Path(__file__).parent / "static" / "sky.js"
+"""What sees to it that what is sent is drawn; it becomes a part of the module."""
+
 NOT_FETCHED = (
     "The sky view needs Aladin Lite, which was not there when this was installed. Run `make aladin` once, with npm and "
     "a network, or install again. Until then the images show up to 60″ around."
@@ -28,6 +31,11 @@ NOT_KNOWN = (
 NO_WEBGL = (
     "This browser cannot draw the sky: it has no WebGL 2. Turn on hardware acceleration, or take another browser. The "
     "images show up to 60″ around."
+)
+
+BROKEN = (
+    "The sky view could not be started. Reload the page; if it stays so, run `make aladin` again, or install again. "
+    "The images show up to 60″ around."
 )
 
 BLANK = "blank"
@@ -47,12 +55,20 @@ _PROPERTIES = "\n".join(
 )
 
 _BEFORE = """
+let __fault = "", __made = null;
 const __able = () => {
   try { return Boolean(document.createElement("canvas").getContext("webgl2")); } catch { return false; }
 };
 const __load = async () => {
   const url = URL.createObjectURL(new Blob([%s], {type: "text/javascript"}));
-  try { return (await import(url)).default; } finally { URL.revokeObjectURL(url); }
+  try {
+    return (await import(url)).default;
+  } catch (error) {
+    __fault = String(error);
+    return {};
+  } finally {
+    URL.revokeObjectURL(url);
+  }
 };
 const %s = __able() ? await __load() : {};
 const __survey = (l, s) => s === "blank"
@@ -61,20 +77,24 @@ const __survey = (l, s) => s === "blank"
 
 _AFTER = """
 const __view = {
-  async initialize(context) { if (__able()) await %(inner)s.initialize(context); },
+  async initialize(context) {
+    if (!__able() || __fault) return;
+    try { await %(inner)s.initialize(context); } catch (error) { __fault = String(error); }
+  },
   render(context) {
     const {model, el} = context;
-    let end = null, why = "";
-    if (__able()) {
-      try { end = %(inner)s.render(context); } catch (error) { why = String(error); }
+    let end = null;
+    if (__able() && !__fault) {
+      try { end = %(inner)s.render(context); } catch (error) { __fault = String(error); }
       if (end) {
-        model.send({event_type: "drawn"});
-        return end;
+        const stop = __tend(__made, model);
+        return () => { stop(); end(); };
       }
     }
     const box = document.createElement("div");
     box.className = "ew-none";
-    box.textContent = %(words)s + (why ? ` (${why})` : "");
+    box.setAttribute("role", "alert");
+    box.textContent = __able() ? %(broken)s + ` (${__fault})` : %(words)s;
     el.replaceChildren(box);
     model.send({event_type: "not drawn"});
     return () => box.remove();
@@ -105,15 +125,23 @@ def offline_module(widget: str, library: str) -> str:
     survey = re.search(r"this\.aladin\.setImageSurvey\((\w+)\)", widget)
     if loaded is None or made is None or given is None or survey is None:
         raise ValueError("ipyaladin's widget.js is not as expected")
+    added = "add_fits:this.messageHandler.handleAddFits,"
+    if added not in widget:
+        raise ValueError("ipyaladin's widget.js is not as expected")
     name = loaded[2]
     before = _BEFORE % (json.dumps(library), loaded[1], json.dumps(_PROPERTIES))
     body = widget.replace(loaded[0], f"var {name}={loaded[1]};")
     body = body.replace(
-        made[0], f"new {name}.aladin({made[2]},{{...{made[3]},survey:__survey({name},{made[3]}.survey)}})"
+        made[0], f"__made=new {name}.aladin({made[2]},{{...{made[3]},survey:__survey({name},{made[3]}.survey)}})"
+    )
+    # sent again and looked after by static/sky.js, which knows whether they came through
+    body = body.replace(
+        added, "add_fits:(e,i)=>__tended.get(this.aladin)?.image(e,i),aim:e=>__tended.get(this.aladin)?.aim(e),"
     )
     body = body.replace(survey[0], f"this.aladin.setImageSurvey(__survey({name},{survey[1]}))")
     body = body.replace(given[0], "")
-    return before + body + _AFTER % {"inner": given[1], "words": json.dumps(NO_WEBGL)}
+    after = _AFTER % {"inner": given[1], "words": json.dumps(NO_WEBGL), "broken": json.dumps(BROKEN)}
+    return before + TENDED.read_text(encoding="utf-8") + body + after
 
 
 def make_aladin(library: Path = LIBRARY) -> ipyaladin.Aladin | str:

@@ -99,6 +99,18 @@ def fits_of(cutout: Cutout) -> bytes:
     return buffer.getvalue()
 
 
+TOLD = {
+    "loading": "The sky is loading. On a busy computer this may take a minute; if it stays so, reload the page.",
+    "image loading": "The image is loading.",
+    "image slow": "The image is still loading: this computer is busy. It is sent again if it does not come.",
+    "image failed": "The image could not be drawn. Turn to another tab and back to try again; the images show it too.",
+    "no image": "No image covers this position: only the fibers and the catalogue are drawn.",
+    "shown": "",
+    "not drawn": "",
+}
+"""What the view says of itself, by what the browser reports (static/sky.js)."""
+
+
 class SkyView(W.VBox):
     """The sky view; nothing of it is made before a person asks for it."""
 
@@ -106,11 +118,13 @@ class SkyView(W.VBox):
         self.state = state
         self.words = Markup()
         self.aladin: Any = None
+        self.told = ""
         self._visible = False
         self._drawn = False
         self._there: dict[str, object] = {}
         self._image: tuple[Detection | None, str] = (None, "")
         super().__init__([self.words])
+        self.words.add_class("ew-sky-words")
         self.add_class("ew-sky")
         state.observe(self._follow, ["interpretation", "band", "measurements"])
         state.observe(self._point, ["hover_fiber"])
@@ -127,6 +141,8 @@ class SkyView(W.VBox):
         if value and self.aladin is None:
             self._make()
         self._visible = value
+        if value and self.told == "image failed":
+            self._image = (None, "")
         self._follow()
 
     def _make(self) -> None:
@@ -138,11 +154,25 @@ class SkyView(W.VBox):
         made.on_msg(self._receive)
         made.listener_callback["object_clicked"] = self._clicked
         self._aim()
-        self.children = [made]
+        self._tell("loading")
+        self.children = [self.words, made]
+
+    def _tell(self, event: str, why: str = "") -> None:
+        """Say over the sky what it is doing, or why it is empty and what helps."""
+        self.told = event
+        text = TOLD[event] + (f" ({why})" if why and TOLD[event] else "")
+        role = "alert" if event == "image failed" else "status"
+        markup = f'<div role="{role}">{escape(text)}</div>' if text else ""
+        if self.words.markup != markup:
+            self.words.markup = markup
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        if content.get("event_type") in TOLD:
+            self._tell(content["event_type"], str(content.get("why", ""))[:200])
         # a page that is opened again has a view without anything on it
-        if isinstance(content, dict) and content.get("event_type") == "drawn":
+        elif content.get("event_type") == "drawn":
             self._drawn = True
             self._there.clear()
             self._image = (None, "")
@@ -156,6 +186,11 @@ class SkyView(W.VBox):
     def _aim(self) -> None:
         detection = self.state.detection
         if detection is not None and isfinite(detection.ra) and isfinite(detection.dec):
+            if self._drawn:
+                aim = {"ra": detection.ra, "dec": detection.dec, "fov": VIEW * ARCSEC}
+                self.aladin.send({"event_name": "aim", **aim})
+                return
+            # a change of these is lost in the browser where the view just moved by itself
             self.aladin.target = SkyCoord(detection.ra, detection.dec, unit="deg")
             self.aladin.fov = VIEW * ARCSEC
 
@@ -174,9 +209,8 @@ class SkyView(W.VBox):
                     self._remove(name)
                 self._overlay(FIBERS, fiber_shapes(shown.detection))
                 self._catalog(measured)
-            if number is not None:
-                self._show_image(shown.cutouts[number])
             self._aim()
+            self._show_image(None if number is None else shown.cutouts[number])
             self._image = (shown.detection, key)
         self._overlay(APERTURES, [] if number is None else aperture_shapes(shown, number))
 
@@ -216,10 +250,15 @@ class SkyView(W.VBox):
             options = {"name": CATALOG, "color": COLORS[CATALOG], "shape": "square", "source_size": 14}
             self.aladin.send({"event_name": "add_table", "options": options}, buffers=[buffer.getvalue()])
 
-    def _show_image(self, cutout: Cutout) -> None:
+    def _show_image(self, cutout: Cutout | None) -> None:
+        if cutout is None:
+            self._tell("no image")
+            self.aladin.send({"event_name": "add_fits", "options": {"name": "image"}}, buffers=[])
+            return
         low, high = robust_range(cutout.data, -1.5, 30.0)
         options = {
             "name": "image", "min_cut": low, "max_cut": high, "stretch": "asinh", "colormap": "grayscale",
             "reversed": True,
         }  # fmt: skip
+        self._tell("image loading")
         self.aladin.send({"event_name": "add_fits", "options": options}, buffers=[fits_of(cutout)])
