@@ -14,6 +14,7 @@ from typing import Any
 
 import ipyaladin
 from ipyaladin.utils.call_store import CallStore
+from traitlets import Any as Trait
 
 LIBRARY = Path(__file__).parent / "static" / "aladin" / "aladin.js"
 
@@ -158,6 +159,8 @@ def make_aladin(library: Path = LIBRARY) -> ipyaladin.Aladin | str:
         """ipyaladin, each widget with its own queue and listeners: upstream all widgets share them."""
 
         _esm = module
+        # a view without a base layer yet says {} here, which upstream's trait refuses, and all that came with it
+        _base_layer_last_view = Trait("").tag(sync=True)
 
         def __init__(self, **options: Any) -> None:
             self._call_store = CallStore()
