@@ -16,6 +16,8 @@ import ipyaladin
 from ipyaladin.utils.call_store import CallStore
 from traitlets import Any as Trait
 
+from elixer_widgets.widgets.hearing import Hearing, hearing_script
+
 LIBRARY = Path(__file__).parent / "static" / "aladin" / "aladin.js"
 
 TENDED = Path(__file__).parent / "static" / "sky.js"
@@ -79,6 +81,7 @@ const __survey = (l, s) => s === "blank"
 _AFTER = """
 const __view = {
   async initialize(context) {
+    await hear(context.model);
     if (!__able() || __fault) return;
     try { await %(inner)s.initialize(context); } catch (error) { __fault = String(error); }
   },
@@ -142,7 +145,7 @@ def offline_module(widget: str, library: str) -> str:
     body = body.replace(survey[0], f"this.aladin.setImageSurvey(__survey({name},{survey[1]}))")
     body = body.replace(given[0], "")
     after = _AFTER % {"inner": given[1], "words": json.dumps(NO_WEBGL), "broken": json.dumps(BROKEN)}
-    return before + TENDED.read_text(encoding="utf-8") + body + after
+    return before + hearing_script(TENDED.name) + body + after
 
 
 def make_aladin(library: Path = LIBRARY) -> ipyaladin.Aladin | str:
@@ -155,7 +158,7 @@ def make_aladin(library: Path = LIBRARY) -> ipyaladin.Aladin | str:
     except ValueError:
         return NOT_KNOWN
 
-    class OfflineAladin(ipyaladin.Aladin):
+    class OfflineAladin(Hearing, ipyaladin.Aladin):
         """ipyaladin, each widget with its own queue and listeners: upstream all widgets share them."""
 
         _esm = module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import anywidget
@@ -21,7 +20,7 @@ def hearing_script(*names: str) -> str:
 
 
 class Hearing(anywidget.AnyWidget):
-    """An anywidget that Python sends messages to.
+    """An anywidget that hears what Python tells it, however long its module took.
 
     Parameters
     ----------
@@ -31,7 +30,9 @@ class Hearing(anywidget.AnyWidget):
 
     me = Unicode("", help="its own model id").tag(sync=True)
 
-    def __init__(self, **traits: Any) -> None:
-        # chosen here, so that the browser has it from the beginning and not with a message
-        number = uuid4().hex
-        super().__init__(**traits, me=number, model_id=number)
+    def open(self) -> None:
+        """As of all widgets; its number is chosen here, so that the browser has it from the beginning."""
+        if self.comm is None:
+            self.me = str(getattr(self, "_model_id", None) or uuid4().hex)
+            self._model_id = self.me
+        super().open()

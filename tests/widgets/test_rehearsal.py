@@ -57,7 +57,7 @@ class Page:
         made.frame.comm = Wire("frame", self.sent)
         for part in made.rehearsals._bundle.parts:
             part.comm._comm = Wire(part.comm.comm_id, self.sent)
-        self.rehearsals.receive({"here": True, "revision": self.bundle.revision})
+        self.rehearsals.receive({"here": True, "revision": self.rehearsals._bundle.revision})
 
     def prepare(self, place: int) -> Any:
         """Rehearse a page and have the browser say that it has it."""
