@@ -342,7 +342,7 @@ def open_lab(browser: Any, url: str, pages: int, times: float) -> Any:
     throttle(page, times)
     page.goto(f"{url}/lab/workspaces/walk/tree/walk.ipynb?reset", timeout=PATIENCE)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=PATIENCE)
-    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=PATIENCE)
+    page.wait_for_selector("text=/\\| Idle/", timeout=PATIENCE)  # before that it would run nothing
     page.click('.lm-MenuBar-itemLabel:has-text("Run")', timeout=PATIENCE)
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")', timeout=PATIENCE)
     page.wait_for_function(
