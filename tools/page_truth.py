@@ -20,6 +20,7 @@ import numpy as np
 from elixer_widgets import measure, open_release
 from elixer_widgets.widgets import address
 from elixer_widgets.widgets.explorer import Explorer, parts_of
+from elixer_widgets.widgets.fluxmap import flux_scene
 
 NEAR = 1.2
 """px between a point that is drawn and its place on the drawn axes: axes are drawn between pixels."""
@@ -268,7 +269,10 @@ def _wrong_pictures(seen: dict[str, Any], explorer: Explorer) -> Iterator[str]:
     strip = set(re.findall(r'src="([^"]*)', explorer.fibers.strip.markup))
     if not set(seen["fibers"]) <= strip:
         yield f"{len(set(seen['fibers']) - strip)} pictures of fibers"
-    views = (explorer.images.tiles, explorer.images.fluxes)
-    known = {picture for view in views for picture in view.pictures.values()}
+    known = set(explorer.images.tiles.pictures.values())
+    # the maps are a tab, and that is not in the address
+    found = explorer.state.interpretation
+    if not set(seen["tiles"]) <= known and found is not None:
+        known |= set(flux_scene(found.measurements)[0].values())
     if not set(seen["tiles"]) <= known:
         yield f"{len(set(seen['tiles']) - known)} images"

@@ -72,7 +72,7 @@ class PageFrame(Hearing):
     theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
     anytime: Any = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
     plots: Any = List(help="model ids of the plots").tag(sync=True)
-    stamp = Dict(help="what the page shows: page, of, whole, revision; see `Explorer`").tag(sync=True)
+    stamp = Dict(help="what the page shows: page, of, whole, query, revision; see `Explorer`").tag(sync=True)
 
     def notify_change(self, change: Any) -> None:
         """As of all widgets; the stamp is sent with what it is about, never alone."""
@@ -222,10 +222,11 @@ class Explorer(W.VBox):
     # --------------------------------------------------------------------------------- what a browser has painted
 
     def _stamp(self) -> dict[str, Any]:
-        """What the page is about: its number, its detection, and whether all of it is of that detection yet."""
+        """What the page is about: its number, its detection, its address, and whether all of it is of that detection
+        yet."""
         state = self.state
         shown = state.detectids[state.position] if 0 <= state.position < len(state.detectids) else ""
-        return {"page": state.page, "of": str(shown), "whole": state.whole}
+        return {"page": state.page, "of": str(shown), "whole": state.whole, "query": query_of(state)}
 
     def _post(self, content: dict[str, Any], buffers: list[Any]) -> None:
         """Send what changed, with its stamp; a browser that comes later finds the stamp in the frame."""

@@ -237,7 +237,7 @@ function render({ model, el }) {
   };
   // what the page's address is, or would be if it were a page of its own
   const inform = () => {
-    if (root) [root.dataset.query, root.dataset.width] = [model.get("query"), model.get("width")];
+    if (root) [root.dataset.query, root.dataset.width] = [model.get("stamp").query ?? "", model.get("width")];
   };
   // only in a page of its own: a notebook's title and address are not ours to change
   const alone = Boolean(document.body.dataset.voila);
@@ -246,7 +246,7 @@ function render({ model, el }) {
     model.on("change:query", address);
     address();
   }
-  model.on("change:query change:width", inform);
+  model.on("change:stamp change:width", inform);
   model.on("change:busy", busy);
   model.on("change:theme", theme);
   find();
@@ -265,7 +265,7 @@ function render({ model, el }) {
     root?.removeEventListener("click", click);
     root?.removeEventListener("focusin", focused);
     model.off("change:busy", busy);
-    model.off("change:query change:width", inform);
+    model.off("change:stamp change:width", inform);
   };
 }
 // The views of this page; each page of a notebook has a module of its own.
