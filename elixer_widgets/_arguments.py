@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import named_path
 
 T = TypeVar("T")
 
@@ -52,12 +53,12 @@ def instances(values: Any, kind: type[T], name: str) -> tuple[T, ...]:
 
 
 def path(value: Any, name: str) -> Path:
-    """A path that was given as text or as a path."""
+    """A path that was given as text or as a path, `~` resolved; see `named_path`."""
     if not isinstance(value, str | PathLike) or not fspath(value) or isinstance(fspath(value), bytes):
         raise DataError(f"{name}: {value!r:.60} is not a path; give a file or folder as text or as a Path")
     if "\0" in fspath(value):
         raise DataError(f"{name}: {value!r:.60} is not a path; no file name holds a zero byte")
-    return Path(value)
+    return named_path(value, f"{name}:")
 
 
 def place(value: Any, name: str) -> tuple[float, float]:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from elixer_widgets._files import named_path
+
 CACHE_VARIABLE = "ELIXER_WIDGETS_CACHE"
 """The environment variable that names another cache folder."""
 
@@ -14,8 +16,8 @@ def cache_folder() -> Path:
     """Where things made once are kept: `$ELIXER_WIDGETS_CACHE`, else the user's cache folder."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elixer-widgets"
+        return named_path(named, CACHE_VARIABLE)
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "elixer-widgets"
 
 
 def write_whole(path: Path, content: bytes) -> None:

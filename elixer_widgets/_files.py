@@ -17,7 +17,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -32,7 +32,11 @@ OWN = ".elixer-"
 BEAT, WATCH = 4.0, 13.0  # s: how often a holder shows that it lives, and how long another computer watches for it
 SHOWN = 120  # characters of a value in a message
 
+_SIGNED = (b"elixer_widgets", b"ELiXer Widgets")
+"""One of these is in the properties of every page and picture that this package writes."""
+
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+_STAGING = re.compile(re.escape(OWN) + r"[0-9a-f]{32}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -105,27 +109,71 @@ def disk_trouble(error: BaseException | None) -> str:
 # -------------------------------------------------------------------------------------------------- whole files
 
 
+def require_ours(path: Path, ours: Callable[[Path], bool], what: str, overwrite: bool = False) -> None:
+    """Refuse to take the place of a file that was not written by this package, unless that is asked for.
+
+    Parameters
+    ----------
+    path : Path
+        What will be written.
+    ours : callable
+        Gets the path of a file that is there and holds something; whether it may go.
+    what : str
+        What `ours` looks for, with its article, for the message.
+    overwrite : bool
+        Whether somebody asked for it.
+
+    Raises
+    ------
+    DataError
+        Naming the file.
+    """
+    try:
+        if overwrite or not path.is_file() or not path.stat().st_size or ours(path):
+            return
+    except OSError as error:
+        why = f"cannot be read ({in_words(error)})"
+    else:
+        why = f"is not {what}"
+    raise DataError(
+        f"{path}: is there already and {why}; move it away or choose another name (overwrite=True in Python, --force "
+        "on a command line, replaces it)"
+    )
+
+
+def made_here(path: Path) -> bool:
+    """Whether the properties of a page or picture say that this package wrote it."""
+    content = path.read_bytes()
+    return any(mark in content for mark in _SIGNED)
+
+
 @contextmanager
 def replacing(path: Path, within: Path | None = None) -> Iterator[Path]:
     """A temporary file that takes the place of `path` when the block ends well.
 
-    After a crash at any moment `path` is the old file or the new one, whole.
+    After a crash at any moment `path` is the old file or the new one, whole, and the next writer of that name sweeps
+    away what was left behind.
 
     Parameters
     ----------
     path : Path
     within : Path, optional
-        The folder of the temporary file, on the same disk; that of `path` if not given.
+        The folder of the temporary file, on the same disk, which somebody else will sweep (`Held.workplace`). Without
+        it the name is held meanwhile: a second writer is refused.
 
     Raises
     ------
     DataError
-        If the folder does not exist, or `path` is a folder.
+        If the folder does not exist, `path` is a folder, or somebody else writes it.
     """
     if not path.parent.is_dir():
         raise DataError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; move it away or choose another name")
+    if within is None and not _STAGING.fullmatch(path.parent.parent.name):  # what lies in such a folder is swept as is
+        with holding(lock_beside(path), path) as held, replacing(path, held.workplace()) as temporary:
+            yield temporary
+        return
     suffix = path.suffix if len(path.suffix) <= 10 else ""
     temporary = (within or path.parent) / f"{OWN}{secrets.token_hex(16)}{suffix}"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
@@ -139,8 +187,8 @@ def replacing(path: Path, within: Path | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> Path:
-    """A text file, whole or not at all.
+def write_text(path: Path, content: str, within: Path | None = None) -> Path:
+    """A text file, whole or not at all (`within`: as in `replacing`).
 
     Raises
     ------
@@ -148,7 +196,7 @@ def write_text(path: Path, content: str) -> Path:
         If it cannot be written.
     """
     try:
-        with replacing(path) as temporary:
+        with replacing(path, within) as temporary:
             temporary.write_text(content, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({in_words(error)}); what was there is unchanged") from error

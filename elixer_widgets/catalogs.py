@@ -19,7 +19,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import Cutout2D
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._catalog_details import NO_MAGNITUDE, bounds, details, on
+from elixer_widgets._files import named_path
 from elixer_widgets.detection import CatalogObject, Cutout, DataError
 from elixer_widgets.imaging.apertures import grow_aperture, measure_aperture
 from elixer_widgets.imaging.counterparts import BAND_ORDER, separation
@@ -49,9 +51,9 @@ _WIDE = 30.0  # arcsec a side, of the cutout that apertures and their sky are me
 def _folder(path: str | os.PathLike[str] | None, hdr_version: str) -> Path:
     """The folder to open: the one given, the one in the environment, or the first HETDEX root that has the release."""
     if path is not None:
-        return Path(path)
-    if os.environ.get(FOLDER_VARIABLE):
-        return Path(os.environ[FOLDER_VARIABLE])
+        return given_path(path, "CatalogLibrary: path")
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return named_path(named, FOLDER_VARIABLE)
     for root in (*_ROOTS, "."):
         folder = Path(root) / hdr_version
         if (folder / "imaging").is_dir() or (folder.is_dir() and (folder.parent / "imaging").is_dir()):

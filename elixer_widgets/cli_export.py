@@ -20,6 +20,7 @@ def add_export(commands: argparse._SubParsersAction) -> None:
     )
     export.add_argument("--inspector", metavar="NAME", help="only the answers of this person")
     export.add_argument("--consensus", action="store_true", help="one answer a detection: what the group says")
+    export.add_argument("-f", "--force", action="store_true", help="replace a file that is no earlier export")
     export.set_defaults(act=export_command)
 
 
@@ -51,10 +52,10 @@ def export_command(options: argparse.Namespace) -> int:
         if len({each.detectid for each in first}) < len(first):
             raise DataError(f"{target}: several inspectors answered; add --consensus or --inspector NAME")
         listed = dict.fromkeys([*campaign.definition.detectids, *(each.detectid for each in first)])
-        written = elixer_cls.write(tuple(listed), first, target)
+        written = elixer_cls.write(tuple(listed), first, target, overwrite=options.force)
         if written.altered:
             warn(f"{len(written.altered)} comments do not fit into {target}; .csv holds them in full")
     else:
-        exports.write_answers(said, target)
+        exports.write_answers(said, target, overwrite=options.force)
     say(f"{len(said)} answers in {target}")
     return DONE

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elixer_widgets._files import Held, held_already, holding, made_folder, write_text
+from elixer_widgets._files import Held, held_already, holding, made_folder, made_here, write_text
 from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _PART = re.compile(r"(?:part|row)_(\d{20})_\S+\.(?:h5|npz)")
 
 _FAILURE = re.compile(r"\d+  # .*")
 _REPORTS = (".pdf", ".png", ".jpg")
-_OURS = (b"elixer_widgets", b"ELiXer Widgets")
-"""One of these is in the properties of every page and picture that this package writes."""
 
 
 @dataclass
@@ -211,10 +209,9 @@ def _is_report(path: Path) -> bool:
     if path.suffix not in _REPORTS:
         return True
     try:
-        content = path.read_bytes()
+        return not path.stat().st_size or made_here(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); move it away or give another folder") from error
-    return not content or any(mark in content for mark in _OURS)
 
 
 def _is_failures(path: Path) -> bool:
@@ -267,7 +264,7 @@ def finish_catalog(output: Output) -> None:
     parts = output.pieces(".h5")
     if not parts:
         return
-    fresh = output.parts / "merged.h5"
+    fresh = held_already(output.parts / LOCK).workplace() / "merged.h5"
     merge_catalogs(output.catalogs(), fresh, unique=True, in_sequence=True)
     fresh.replace(output.catalog)
     for path in parts:
@@ -288,7 +285,8 @@ def write_failures(output: Output, failed: dict[int, str]) -> None:
     if not failed:
         path.unlink(missing_ok=True)
         return
-    write_text(path, "".join(f"{detectid}  # {' '.join(reason.split())}\n" for detectid, reason in failed.items()))
+    listed = "".join(f"{detectid}  # {' '.join(reason.split())}\n" for detectid, reason in failed.items())
+    write_text(path, listed, held_already(output.parts / LOCK).workplace())
 
 
 def unfinished(outputs: Iterable[Output], detectids: Sequence[int]) -> list[int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -79,8 +79,8 @@ def do(name: str, detectids: Sequence[int]) -> Report:
 
 
 @contextmanager
-def connect(workers: Workers, remark: Callable[[str], None]) -> Iterator[Client]:
-    """A connection to the workers, which are started if need be.
+def connect(workers: Workers, remark: Callable[[str], None], staging: Path) -> Iterator[Client]:
+    """A connection to the workers, which are started if need be; what they put down goes to `staging`.
 
     Raises
     ------
@@ -102,7 +102,6 @@ def connect(workers: Workers, remark: Callable[[str], None]) -> Iterator[Client]
             return
         with (
             _stand_by(),
-            tempfile.TemporaryDirectory(prefix="elixer_", ignore_cleanup_errors=True) as scratch,
             LocalCluster(
                 n_workers=workers.count,
                 threads_per_worker=1,
@@ -111,7 +110,7 @@ def connect(workers: Workers, remark: Callable[[str], None]) -> Iterator[Client]
                 scheduler_kwargs=NO_DASHBOARD,
                 worker_dashboard_address=None,
                 memory_limit=int(workers.memory * MEGABYTE),
-                local_directory=scratch,
+                local_directory=str(staging / "workers"),
                 silence_logs=50,
                 env=ONE_THREAD,
             ) as cluster,
@@ -164,7 +163,7 @@ def share(
     DataError
         If there is no scheduler, or for `workers.patience` seconds no worker.
     """
-    with connect(workers, remark) as client:
+    with connect(workers, remark, job.held.staging) as client:
         name = f"elixer-{time.time_ns()}"
         client.register_plugin(Desk(name, job), name=name)
         try:

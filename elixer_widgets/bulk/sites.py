@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._files import named_path
 from elixer_widgets.detection import DataError
 
 SITES_VARIABLE = "ELIXER_WIDGETS_SITES"
@@ -73,9 +74,9 @@ class Plan:
 
 def own_files() -> list[Path]:
     """The user's own tables, the last one wins."""
-    places = [Path("~/.config/elixer-widgets/sites.toml").expanduser()]
+    places = [Path(os.path.expanduser("~/.config/elixer-widgets/sites.toml"))]
     named = os.environ.get(SITES_VARIABLE, "").strip()
-    return [each for each in places if each.is_file()] + ([Path(named).expanduser()] if named else [])
+    return [each for each in places if each.is_file()] + ([named_path(named, SITES_VARIABLE)] if named else [])
 
 
 def read_sites(own: Sequence[Path] = ()) -> dict[str, Site]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from elixer_widgets._files import made_folder, require_ours, write_text
 from elixer_widgets.bulk.output import Output, finished
 from elixer_widgets.bulk.sites import MOST_DISPATCHES, Plan, Queue, Site, split
 from elixer_widgets.bulk.workers import ONE_THREAD
@@ -18,6 +19,14 @@ from elixer_widgets.detection import DataError
 
 RUN_FILE, SCRIPT, MERGE_SCRIPT, JOBS_FILE = "elixer.run", "elixer.slurm", "elixer_merge.slurm", "elixer.jobs"
 FOLDER = "dispatch_{:04d}"
+_WRITTEN = {
+    RUN_FILE: re.compile(r"elixer_widgets\.cli"),
+    SCRIPT: re.compile(r"^#SBATCH --job-name=ELiXer$", re.MULTILINE),
+    MERGE_SCRIPT: re.compile(r"^#SBATCH --job-name=ELiXer$", re.MULTILINE),
+    JOBS_FILE: re.compile(r"\A(?:\d+\n)+\Z"),
+}
+"""What is in each of these files if a run wrote it: others are not replaced."""
+
 SHARED_MEMORY = 2000  # MB a core asked for where nodes are shared: a worker, its driver, and room
 
 
@@ -58,7 +67,11 @@ def dispatches(folder: Path) -> list[Dispatch]:
     for each in sorted(folder.glob("dispatch_[0-9][0-9][0-9][0-9]")):
         path = each / each.name
         if path.is_file():
-            found.append(Dispatch(each, tuple(int(word) for word in path.read_text().split())))
+            try:
+                listed = tuple(int(word) for word in path.read_text().split())
+            except ValueError as error:
+                raise DataError(f"{path}: is not a list of detections; move it away") from error
+            found.append(Dispatch(each, listed))
     return found
 
 
@@ -81,10 +94,8 @@ def add_dispatches(folder: Path, detectids: Sequence[int], parts: int, base: int
     made: list[Dispatch] = []
     for number, share in enumerate(split(detectids, parts), start=first):
         each = Dispatch(folder / FOLDER.format(number), tuple(share))
-        each.folder.mkdir(parents=True, exist_ok=True)
-        fresh = each.list_file.with_suffix(".new")
-        fresh.write_text("".join(f"{detectid}\n" for detectid in share))
-        fresh.replace(each.list_file)
+        made_folder(each.folder)
+        write_text(each.list_file, "".join(f"{detectid}\n" for detectid in share))
         made.append(each)
     return made
 
@@ -172,12 +183,16 @@ def merge_script(whole: Output, site: Site, queue: Queue, wishes: Wishes, detect
 
 
 def write(folder: Path, name: str, content: str) -> Path:
-    """A file of a run, whole or not at all."""
+    """A file of a run, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If a file of that name was not written by a run, or it cannot be written.
+    """
     path = folder / name
-    fresh = folder / f"{name}.new"
-    fresh.write_text(content)
-    fresh.replace(path)
-    return path
+    require_ours(path, lambda there: bool(_WRITTEN[name].search(there.read_text(errors="replace"))), "of such a run")
+    return write_text(path, content)
 
 
 # ---------------------------------------------------------------------------------------------- submission

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from os import PathLike
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._login import login
 from elixer_widgets._version import __version__
 from elixer_widgets.campaigns import answers as lines
@@ -102,7 +102,7 @@ class Campaign:
         data: str = "",
         definition: Definition | None = None,
     ) -> None:
-        self.path = Path(path).expanduser()
+        self.path = given_path(path, "Campaign: path")
         self.inspector = (inspector or "").strip()
         self._folder = self.path / JOURNALS / folder_name(self.inspector) if inspector is not None else None
         listed, self.duplicates = unique(detectids) if detectids is not None else ((), {})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets.campaigns.journal import COPIES, SUFFIX, Reader, entries, files, sync_folder
 from elixer_widgets.detection import DataError
 
@@ -75,7 +76,7 @@ def restore(campaign: str | PathLike[str]) -> tuple[Path, ...]:
     """
     from elixer_widgets.campaigns.campaign import JOURNALS
 
-    journals = Path(campaign) / JOURNALS
+    journals = given_path(campaign, "restore: campaign") / JOURNALS
     made = []
     for loss in list(losses(journals)):
         kept = {line.raw for line in Reader(loss.path).more([])} if loss.path.is_file() else set()

@@ -14,11 +14,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._arguments import path as given_path
+from elixer_widgets._files import require_ours
 from elixer_widgets.campaigns.answers import Answer
 from elixer_widgets.campaigns.campaign import Campaign
 from elixer_widgets.campaigns.choices import CANNOT_TELL, COUNTERPARTS, VIS_CLASSES, from_vis_class
 from elixer_widgets.campaigns.consistency import contradiction, counterpart_code, exported, was_imported
-from elixer_widgets.campaigns.whole import whole
+from elixer_widgets.campaigns.exports import exporting
 from elixer_widgets.detection import NAN, DataError
 
 COLUMNS = ("detectid", "vis_class", "flag", "z", "counterpart", "comments")
@@ -96,7 +98,9 @@ def plain(comment: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in one_line)[:WIDTH].rstrip()
 
 
-def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathLike[str]) -> Written:
+def write(
+    detectids: Sequence[int], answers: Sequence[Answer], path: str | PathLike[str], *, overwrite: bool = False
+) -> Written:
     """Write the file of the HETDEX widget.
 
     Parameters
@@ -106,7 +110,9 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
     answers : sequence of Answer
         One a detection at the most: those of one inspector, or `exports.consensus_answers`.
     path : path
-        Replaced whole or not at all.
+        A file that says nothing but what is written is replaced, whole or not at all.
+    overwrite : bool
+        Replace a file of that name whatever it is.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
     Raises
     ------
     DataError
-        If a detection occurs twice in the list or among the answers.
+        If a detection occurs twice in the list or among the answers, or a file of that name holds something else.
     """
     said: dict[int, Answer] = {}
     for each in answers:
@@ -126,7 +132,7 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
         said[each.detectid] = each
     if len(set(detectids)) < len(detectids):
         raise DataError("the list holds a detection twice; give each once")
-    target, altered, odd = Path(path), [], []
+    target, altered, odd = given_path(path, "elixer_cls.write: path"), [], []
     text = [" ".join(COLUMNS)]
     for detectid in detectids:
         answer = said.get(detectid, Answer(detectid))
@@ -139,9 +145,20 @@ def write(detectids: Sequence[int], answers: Sequence[Answer], path: str | PathL
         # a person's "?" must not read as unset
         quoted = _quoted(comment) if comment else "?"
         text.append(f"{detectid} {code} {flag} {z!r} {counterpart_code(answer)} {quoted}")
-    with whole(target) as temporary:
+    require_ours(target, lambda there: _keeps(there, text), "contained in what would be written", overwrite)
+    with exporting(target) as temporary:
         temporary.write_text("\n".join(text) + "\n", encoding="ascii", newline="\n")
     return Written(target, tuple(altered), tuple(odd))
+
+
+def _keeps(there: Path, text: Sequence[str]) -> bool:
+    """Whether everything that a file of this format says stands in new lines too: its format is that of the HETDEX
+    widget, whose files hold a person's work."""
+    try:
+        old = {row for row in read(there).rows if row.says_something}
+    except DataError:
+        return False
+    return old <= {_row(line, COLUMNS, "") for line in text[1:]}
 
 
 def _said(answer: Answer) -> tuple[int, int, float]:
@@ -174,7 +191,7 @@ def read(path: str | PathLike[str]) -> Read:
     DataError
         If a line has no number of a detection or a value that cannot be, with the line's number.
     """
-    source = Path(path)
+    source = given_path(path, "elixer_cls.read: path")
     if not source.is_file():
         raise DataError(f"{source}: there is no file")
     notes: list[str] = []
@@ -317,7 +334,7 @@ def import_answers(campaign: Campaign, path: str | PathLike[str]) -> Imported:
         As `read`, before anything is written.
     """
     found = read(path)
-    name = Path(path).name
+    name = given_path(path, "import_answers: path").name
     notes = list(found.notes)
     listed = set(campaign.definition.detectids)
     strangers = [row.detectid for row in found.rows if row.detectid not in listed]

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from math import isnan
 from os import PathLike
@@ -17,12 +18,13 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
+from elixer_widgets._arguments import path as given
+from elixer_widgets._files import replacing, require_ours
 from elixer_widgets.campaigns.answers import Answer, clean
 from elixer_widgets.campaigns.choices import VERDICTS
 from elixer_widgets.campaigns.consistency import contradiction, exported
 from elixer_widgets.campaigns.lines import fault
 from elixer_widgets.campaigns.together import Consensus
-from elixer_widgets.campaigns.whole import whole
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.layout import TableLayout
 from elixer_widgets.releases.pytables import create_table, prepare_file, require_group
@@ -119,7 +121,7 @@ def consensus_answers(found: Iterable[Consensus]) -> list[Answer]:
 # ------------------------------------------------------------------------------------------------------- writing
 
 
-def write_answers(answers: Sequence[Answer], path: str | PathLike[str]) -> Path:
+def write_answers(answers: Sequence[Answer], path: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write answers as a table, one row each.
 
     Parameters
@@ -127,7 +129,9 @@ def write_answers(answers: Sequence[Answer], path: str | PathLike[str]) -> Path:
     answers : sequence of Answer
         From `Campaign.answers`, or `consensus_answers`.
     path : path
-        .csv, .ecsv, or .h5 / .hdf5; an existing file is replaced, whole or not at all.
+        .csv, .ecsv, or .h5 / .hdf5; an earlier table of answers is replaced, whole or not at all.
+    overwrite : bool
+        Replace a file of that name whatever it is.
 
     Returns
     -------
@@ -136,15 +140,48 @@ def write_answers(answers: Sequence[Answer], path: str | PathLike[str]) -> Path:
     Raises
     ------
     DataError
-        If the ending is none of these, or the folder does not exist.
+        If the ending is none of these, the folder does not exist, or a file of that name is no table of answers.
     """
-    target = Path(path)
+    target = given(path, "write_answers: path")
     write = _WRITERS.get(target.suffix.lower())
     if write is None:
         raise DataError(f"{target}: the ending is none of {', '.join(_WRITERS)}")
-    with whole(target) as temporary:
+    require_ours(target, _is_table, "a table of answers", overwrite)
+    with exporting(target) as temporary:
         write(answers, temporary)
     return target
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file has the columns of a table of answers."""
+    try:
+        if path.suffix.lower() in (".h5", ".hdf5"):
+            with h5py.File(path, "r", locking=False) as file:
+                names = set(file[TABLE].dtype.names or ()) if set(file) == {TABLE} else set()
+                return set(NEEDED) <= names <= set(COLUMNS)
+        with path.open("rb") as file:
+            head = file.read(100_000)
+    except (OSError, KeyError, AttributeError):
+        return False
+    lines = [line for line in head.decode("ascii", "replace").splitlines() if not line.startswith("#")]
+    return bool(lines) and set(NEEDED) <= set(re.split("[ ,]", lines[0])) <= set(COLUMNS)
+
+
+@contextmanager
+def exporting(target: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of `target` when the block ends well.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or cannot be written, the disk is full, or another program writes that file.
+    """
+    try:
+        with replacing(target) as temporary:
+            yield temporary
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DataError(f"{target}: not written: {why}; make room, or choose another folder") from error
 
 
 def add_to_catalog(answers: Sequence[Answer], catalog: str | PathLike[str]) -> Path:
@@ -157,10 +194,10 @@ def add_to_catalog(answers: Sequence[Answer], catalog: str | PathLike[str]) -> P
     DataError
         If there is no HDF5 file.
     """
-    target = Path(catalog)
+    target = given(catalog, "add_to_catalog: catalog")
     if not target.is_file() or not h5py.is_hdf5(target):
         raise DataError(f"{target}: there is no HDF5 catalogue")
-    with whole(target) as temporary:
+    with exporting(target) as temporary:
         temporary.write_bytes(target.read_bytes())
         with h5py.File(temporary, "r+") as file:
             group = require_group(file, GROUP)
@@ -248,7 +285,7 @@ def read_answers(path: str | PathLike[str]) -> list[Answer]:
     DataError
         If it is no such file, or a row holds what cannot be, by its number.
     """
-    source = Path(path)
+    source = given(path, "read_answers: path")
     ending = source.suffix.lower()
     if not source.is_file() or ending not in _WRITERS:
         raise DataError(f"{source}: no file of answers; it ends in one of {', '.join(_WRITERS)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 
 import h5py
 import numpy as np
 
+from elixer_widgets._arguments import path as given
 from elixer_widgets.campaigns.campaign import Campaign
 from elixer_widgets.campaigns.consistency import contradiction, group_of
 from elixer_widgets.campaigns.queue import Facts, doubt
@@ -42,7 +42,7 @@ def facts_of_catalog(path: str | PathLike[str]) -> Facts:
     DataError
         If the file is no ELiXer catalogue.
     """
-    source = Path(path)
+    source = given(path, "facts_of_catalog: path")
     if not source.is_file() or not h5py.is_hdf5(source):
         raise DataError(f"{source}: there is no HDF5 catalogue")
     with h5py.File(source, "r") as file:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._arguments import path as given_path
+from elixer_widgets._files import made_folder, replacing
 from elixer_widgets.campaigns.campaign import JOURNALS
 from elixer_widgets.campaigns.copies import losses
 from elixer_widgets.campaigns.definition import Definition, load, versions
-from elixer_widgets.campaigns.journal import files, sync_folder
+from elixer_widgets.campaigns.journal import files
 from elixer_widgets.detection import DataError
 
 
@@ -50,12 +50,12 @@ def merge_journals(sources: Iterable[str | PathLike[str]], target: str | PathLik
     Every session writes a file of a name of its own, so that nothing can meet. A file that is there already is replaced
     only by one that begins with all of it. Merging twice changes nothing.
     """
-    folder = Path(target)
+    folder = given_path(target, "merge_journals: target")
     new: list[str] = []
     grown: list[str] = []
     known: list[str] = []
     refused: list[str] = []
-    for source in map(Path, sources):
+    for source in [given_path(each, "merge_journals: sources") for each in sources]:
         _definitions(source, folder)
         refused += [str(each) for each in losses(source / JOURNALS)]
         for path in files(source / JOURNALS):
@@ -95,14 +95,6 @@ def _asked(path: Path) -> Definition:
 
 
 def _copy(content: bytes, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.parent / f".part-{secrets.token_hex(4)}"
-    try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, place)
-        sync_folder(place.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    made_folder(place.parent)
+    with replacing(place) as part:
+        part.write_bytes(content)

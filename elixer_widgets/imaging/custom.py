@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._arguments import path as given_path
+from elixer_widgets._files import named_path
 from elixer_widgets._packed import require_file
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column, TractorFormat
@@ -34,9 +36,10 @@ _RULES: Mapping[str, ZeroPointRule] = {
 
 def find_file(given: str | os.PathLike[str] | None, folders: tuple[Path, ...]) -> Path | None:
     """The file of surveys: the one given, the one in the environment, or `surveys.toml` in one of some folders."""
-    named = os.fspath(given) if given is not None else os.environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
+    if given is not None:
+        return given_path(given, "the file of surveys")
+    if named := os.environ.get(FILE_VARIABLE):
+        return named_path(named, FILE_VARIABLE)
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
 
 
@@ -49,7 +52,7 @@ def use_surveys(path: str | os.PathLike[str]) -> None:
     DataError
         If the file cannot be read or says something that is not understood.
     """
-    whole = Path(path).expanduser().absolute()
+    whole = given_path(path, "use_surveys: path").absolute()
     read_surveys(whole)  # a mistake is answered here, not in the middle of a run
     os.environ[FILE_VARIABLE] = os.fspath(whole)
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._sections import read_section
 from elixer_widgets.detection import NAN, CatalogObject, Cutout, DataError, Imaging
 from elixer_widgets.imaging.custom import find_file, read_surveys
@@ -365,7 +366,7 @@ def open_library(
     """
     root = imaging = None
     if path is not None:
-        root = imaging = Path(path)
+        root = imaging = given_path(path, "open_library: path")
         if not root.is_dir():
             raise DataError(f"{root}: there is no such folder; give the folder of a release or of its imaging")
         beside = root.resolve().parent / "imaging"

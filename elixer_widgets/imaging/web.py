@@ -11,6 +11,7 @@ import hashlib
 import io
 import lzma
 import os
+import re
 import socket
 import ssl
 import threading
@@ -37,6 +38,10 @@ from elixer_widgets.detection import DataError
 
 WEB_VARIABLE = "ELIXER_WIDGETS_WEB"
 """Set to 1, the environment variable allows images from the web where nobody says otherwise."""
+
+
+_KEPT = re.compile(r"[0-9a-f]{40}(?:\.[a-z]+)?")
+"""Names of the files in the cache."""
 
 
 class NotReachable(DataError):
@@ -207,8 +212,9 @@ class WebClient:
             )
 
     def _prune(self) -> None:
-        """Remove the files used longest ago until the cache is small enough."""
-        files = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self.folder.iterdir() if p.is_file())
+        """Remove the files used longest ago until the cache is small enough; only what has a name that `get` gives."""
+        kept = [path for path in self.folder.iterdir() if _KEPT.fullmatch(path.name) and path.is_file()]
+        files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in kept)
         size = sum(entry[1] for entry in files)
         for _, length, path in files:
             if size <= self.patience.cache:

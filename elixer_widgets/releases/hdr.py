@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets.detection import (
     DataError,
     Detection,
@@ -102,7 +103,7 @@ class HdrRelease(Release):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        given = Path(path).expanduser().absolute()  # a worker may run elsewhere
+        given = given_path(path, "HdrRelease: path").absolute()  # a worker may run elsewhere
         found = find_tree(given)
         if found is None:
             raise DataError(

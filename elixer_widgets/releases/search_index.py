@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from astropy.coordinates import Angle
 
+from elixer_widgets._arguments import path as given_path
+from elixer_widgets._files import made_folder
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.base import Release
 from elixer_widgets.releases.positions import within
@@ -117,9 +119,17 @@ class SearchIndex:
         return rows[keep] if narrowed else np.flatnonzero(keep)
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write the arrays into `folder`, which is made; what was there of the same names is replaced."""
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
+        """Write the arrays into `folder`, which is made; an index that is there is replaced.
+
+        Raises
+        ------
+        DataError
+            If the folder holds something else, or cannot be written.
+        """
+        path = given_path(folder, "SearchIndex: folder")
+        made_folder(path)
+        if any(path.iterdir()) and not (path / NAMES).is_file():
+            raise DataError(f"{path}: holds something that is no search index; give an empty or a new folder")
         for name, kind in COLUMNS.items():
             np.save(path / f"{name}.npy", np.ascontiguousarray(getattr(self, name), dtype=kind))
         (path / NAMES).write_text(json.dumps(self.identities))
@@ -133,7 +143,7 @@ def load_index(folder: str | PathLike[str]) -> SearchIndex:
     DataError
         If there is none, or it is damaged.
     """
-    path = Path(folder)
+    path = given_path(folder, "SearchIndex: folder")
     try:
         columns = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in COLUMNS}
         identities = tuple(json.loads((path / NAMES).read_text()))
@@ -165,7 +175,7 @@ def build_index(release: Release, catalog: str | PathLike[str] | None = None) ->
     codes = np.zeros(n, np.uint8)
     identities: tuple[str, ...] = ("",)
     if catalog is not None:
-        found = _classes(Path(catalog).expanduser())
+        found = _classes(given_path(catalog, "build_index: catalog"))
         identities = ("", *sorted({str(each) for each in found["identity"]} - {""}))
         order = np.argsort(found["detectid"], kind="stable")
         # of several rows of one detection the last counts, as in merged catalogues

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.releases.base import Release, ReleaseIndex
 from elixer_widgets.releases.positions import within
@@ -63,7 +64,7 @@ class SpectraRelease(Release):
         medium: str = "",
     ) -> None:
         self.how = How(dict(columns or {}), unit, medium)
-        self.path = Path(path).expanduser().absolute()  # a worker may run elsewhere
+        self.path = given_path(path, "SpectraRelease: path").absolute()  # a worker may run elsewhere
         self.name = self.path.stem if self.path.is_file() else self.path.name
         self._entries: list[_Entry] = []
         self._found: dict[int, FoundSpectrum] = {}

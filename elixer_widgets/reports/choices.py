@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._asserted import NO_COUNTERPART
 from elixer_widgets.analysis import Aperture, Interpretation, interpret, match_id, measure
 from elixer_widgets.detection import DataError
@@ -73,7 +74,7 @@ def read_state(path: str | PathLike[str]) -> dict[str, Any]:
     DataError
         If the file cannot be read or holds no such property.
     """
-    place = Path(path)
+    place = given_path(path, "read_state: path")
     try:
         data = place.read_bytes()
     except OSError as error:

@@ -65,7 +65,7 @@ def database_file(folder: str | PathLike[str], detectid: int, kind: str = "repor
         raise DataError(f"{kind!r} is no kind of picture; there are {', '.join(KINDS)}")
     if detectid < 1:
         raise DataError(f"{detectid} is no detection number; give a positive one")
-    return Path(folder) / f"elixer_reports_{int(detectid) // IDS_PER_FILE}{KINDS[kind]}.db"
+    return named_path(folder) / f"elixer_reports_{int(detectid) // IDS_PER_FILE}{KINDS[kind]}.db"
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def store_reports(
     place = named_path(folder)
     if not place.is_dir():
         raise DataError(f"{place}: there is no such folder of reports; check the name")
-    target = place / FOLDER if into is None else Path(into)
+    target = place / FOLDER if into is None else named_path(into)
     wanted = set(kinds)
     if wanted - set(KINDS):
         raise DataError(f"{min(wanted - set(KINDS))!r} is no kind of picture; there are {', '.join(KINDS)}")
@@ -277,7 +277,7 @@ def stored_reports(folder: str | PathLike[str], kind: str = "report") -> np.ndar
     database_file(folder, 1, kind)  # refuses an unknown kind
     name = re.compile(rf"elixer_reports_\d+{KINDS[kind]}\.db")
     found: list[int] = []
-    for path in sorted(Path(folder).glob("elixer_reports_*.db")):
+    for path in sorted(named_path(folder).glob("elixer_reports_*.db")):
         if name.fullmatch(path.name):
             with _opened(path) as database:
                 if _begun(database):

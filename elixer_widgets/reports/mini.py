@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from elixer_widgets._files import replacing
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import Cutout
@@ -22,7 +21,7 @@ from elixer_widgets.reports.imaging import draw_fibers_on_sky, draw_map_on_sky, 
 from elixer_widgets.reports.layout import Box
 from elixer_widgets.reports.line_fit import draw_line, line_center
 from elixer_widgets.reports.sky import FIELD, cropped, native_view, picture, stack
-from elixer_widgets.reports.state import known_format, metadata
+from elixer_widgets.reports.state import known_format, metadata, taking_the_place_of
 from elixer_widgets.reports.stretch import cutout_limits, cutout_picture
 from elixer_widgets.reports.wording import choices, finite, redshift, shorten
 
@@ -181,7 +180,7 @@ def _draw_wide(canvas: Canvas, interpretation: Interpretation, near: Box, box: B
     canvas.text(box.left + 10 + 2.5 * view.step, y - 18, '5"', 8, align="center", halo=True)
 
 
-def write_mini(interpretation: Interpretation, path: str | PathLike[str]) -> Path:
+def write_mini(interpretation: Interpretation, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write the small report, 1080 x 1920 pixels.
 
     Parameters
@@ -189,6 +188,8 @@ def write_mini(interpretation: Interpretation, path: str | PathLike[str]) -> Pat
     interpretation : Interpretation
     path : str or path
         Ends in .png, .jpg or .pdf; ELiXer calls it `<detectid>_mini.png`. The file appears complete or not at all.
+    overwrite : bool
+        Replace a file of that name also if this package did not write it.
 
     Returns
     -------
@@ -198,10 +199,10 @@ def write_mini(interpretation: Interpretation, path: str | PathLike[str]) -> Pat
     Raises
     ------
     DataError
-        If the suffix names no format known here, or the folder does not exist.
+        If the suffix names no format known here, or the folder does not exist, or a file of that name is no report.
     """
     target = known_format(path, "small report")
     canvas = draw_mini(interpretation)
-    with replacing(target) as temporary:
+    with taking_the_place_of(target, overwrite) as temporary:
         canvas.save(temporary, metadata(interpretation), datetime.now())
     return target

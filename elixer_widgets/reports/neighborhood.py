@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from elixer_widgets._files import replacing
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import Cutout, Detection, Spectrum
@@ -22,7 +21,7 @@ from elixer_widgets.reports.line_fit import FLUX_UNIT, HALF_WINDOW, line_center
 from elixer_widgets.reports.mini import WIDE, widest
 from elixer_widgets.reports.neighbors import Neighborhood, find_neighbors
 from elixer_widgets.reports.sky import View, cropped, native_view, picture, plain_view
-from elixer_widgets.reports.state import known_format, metadata
+from elixer_widgets.reports.state import known_format, metadata, taking_the_place_of
 from elixer_widgets.reports.wording import finite, redshift, shorten
 
 WIDTH, ROW, HEADER, DPI = 2700, 450, 110, 100
@@ -184,7 +183,12 @@ def _draw_spectrum(
 
 
 def write_neighborhood(
-    release: Release, interpretation: Interpretation, path: str | PathLike[str], radius: float = DEFAULT_RADIUS
+    release: Release,
+    interpretation: Interpretation,
+    path: str | PathLike[str],
+    radius: float = DEFAULT_RADIUS,
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write the neighbourhood map.
 
@@ -198,6 +202,8 @@ def write_neighborhood(
         detections shown. The file appears complete or not at all.
     radius : float
         arcsec.
+    overwrite : bool
+        Replace a file of that name also if this package did not write it.
 
     Returns
     -------
@@ -207,7 +213,8 @@ def write_neighborhood(
     Raises
     ------
     DataError
-        If the radius is not positive, the suffix names no format known here, or the folder does not exist.
+        If the radius is not positive, the suffix names no format known here, the folder does not exist, or a
+        file of that name is no report.
     """
     target = known_format(path, "neighbourhood map")
     around = find_neighbors(release, interpretation.measurements.detection, radius)
@@ -215,6 +222,6 @@ def write_neighborhood(
     properties = metadata(interpretation)
     if target.suffix.lower() != ".pdf":  # the properties of a PDF have fixed names
         properties["Neighbors"] = ",".join(str(each.detection.detectid) for each in around.neighbors)
-    with replacing(target) as temporary:
+    with taking_the_place_of(target, overwrite) as temporary:
         canvas.save(temporary, properties, datetime.now())
     return target

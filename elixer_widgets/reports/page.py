@@ -19,7 +19,7 @@ from elixer_widgets.reports.header import draw_header, flags_are_cut
 from elixer_widgets.reports.imaging import draw_imaging
 from elixer_widgets.reports.line_fit import draw_line_fit
 from elixer_widgets.reports.spectrum import draw_spectrum
-from elixer_widgets.reports.state import known_format, metadata, replacing
+from elixer_widgets.reports.state import known_format, metadata, taking_the_place_of
 from elixer_widgets.reports.text_block import draw_text_block
 from elixer_widgets.reports.wording import flags, shorten
 
@@ -58,7 +58,7 @@ def draw_page(interpretation: Interpretation, made: datetime) -> Canvas:
     return canvas
 
 
-def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> Path:
+def write_report(interpretation: Interpretation, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write the one-page report.
 
     Parameters
@@ -66,7 +66,9 @@ def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> P
     interpretation : Interpretation
     path : str or path
         Ends in .pdf (a vector page of 18 x 12.25 inches), .png (2700 x 1838 pixels), .jpg or .jpeg. The file appears
-        complete or not at all.
+        complete or not at all, and takes the place of an earlier report.
+    overwrite : bool
+        Replace a file of that name also if this package did not write it.
 
     Returns
     -------
@@ -76,12 +78,12 @@ def write_report(interpretation: Interpretation, path: str | PathLike[str]) -> P
     Raises
     ------
     DataError
-        If the suffix names no format known here, or the folder does not exist.
+        If the suffix names no format known here, or the folder does not exist, or a file of that name is no report.
     """
     instance(interpretation, Interpretation, "write_report: interpretation")
     target = known_format(given(path, "write_report: path"), "report")
     made = datetime.now()
     canvas = draw_page(interpretation, made)
-    with replacing(target) as temporary:
+    with taking_the_place_of(target, overwrite) as temporary:
         canvas.save(temporary, metadata(interpretation), made)
     return target

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._errors import DataError
-from elixer_widgets._files import replacing
+from elixer_widgets._files import in_words, made_here, replacing, require_ours
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.reports.canvas import FORMATS
 from elixer_widgets.reports.choices import chosen
 from elixer_widgets.reports.wording import finite
 
-__all__ = ["known_format", "metadata", "replacing", "state"]
+__all__ = ["known_format", "metadata", "state", "taking_the_place_of"]
 
 
 def state(interpretation: Interpretation) -> dict[str, object]:
@@ -56,10 +59,28 @@ def known_format(path: str | PathLike[str], what: str) -> Path:
     DataError
         If the suffix names no format known here.
     """
-    target = Path(path)
+    target = given_path(path, what)
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
         raise DataError(
             f"{target}: cannot write a {what} as {suffix or 'a file without suffix'!r}; use .pdf, .png or .jpg"
         )
     return target
+
+
+@contextmanager
+def taking_the_place_of(target: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary file that gets the name of a report when the block ends well.
+
+    Raises
+    ------
+    DataError
+        If a file of that name was not written by this package and `overwrite` is not given, or nothing can be written
+        there.
+    """
+    require_ours(target, made_here, "a report of ELiXer Widgets", overwrite)
+    try:
+        with replacing(target) as temporary:
+            yield temporary
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({in_words(error)}); what was there is unchanged") from error

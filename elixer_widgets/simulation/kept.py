@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from elixer_widgets._cache import CACHE_VARIABLE, cache_folder
+from elixer_widgets._files import Busy, made_folder
 
 __all__ = ["CACHE_VARIABLE", "SIMULATED", "kept_release"]
 
@@ -31,11 +32,12 @@ def kept_release(announce: Callable[[str], object] | None = None) -> Path:
     if not kept.is_dir():
         from elixer_widgets.simulation.release import simulate_release  # slow to import, and only needed once
 
-        kept.parent.mkdir(parents=True, exist_ok=True)
         if announce is not None:
             announce(f"making a simulated release in {kept} (once, under a minute)")
-        # moved into place when it is whole, so that an interrupted start leaves no half a release
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            simulate_release(Path(folder) / SIMULATED)
-            (Path(folder) / SIMULATED).rename(kept)
+        made_folder(kept.parent)
+        while not kept.is_dir():
+            try:
+                simulate_release(kept)
+            except Busy:  # somebody else makes it at this moment
+                time.sleep(1.0)
     return kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from elixer_widgets._arguments import path as given
 from elixer_widgets._arguments import whole
+from elixer_widgets._files import Held, holding, lock_beside
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import layout
 from elixer_widgets.simulation import detections, files, imaging, optics, placement, sky, truth
@@ -69,14 +69,14 @@ def simulate_release(path: str | PathLike[str], n: int = 64, seed: int = 1, prog
         raise DataError(f"simulate_release: n = {n} would fill tens of gigabytes; give at most {MOST}")
     _check_target(target)
     say = progress or (lambda fraction, what: None)
-    work = _workplace(target, int(n))
     try:
-        os.chmod(work, 0o755)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror}); name another directory") from error
+    with holding(lock_beside(target), target) as held:  # a simulation that was killed is swept away by the next one
+        work = _workplace(target, int(n), held)
         _build(work, int(n), int(seed), say)
-        _put_in_place(work, target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+        _put_in_place(work, target, held)
     say(1.0, "done")
     return target
 
@@ -98,10 +98,9 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _workplace(target: Path, n: int) -> Path:
+def _workplace(target: Path, n: int, held: Held) -> Path:
     """A hidden directory beside the target, on a disk with room enough."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(target.parent).free
         needed = placement.disk_space(n)
         if free < needed:
@@ -109,21 +108,21 @@ def _workplace(target: Path, n: int) -> Path:
                 f"{target}: {n} detections take {needed / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB left; "
                 "give a smaller n or another disk"
             )
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        work = held.workplace() / "new"
+        work.mkdir()
+        return work
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror}); name another directory") from error
 
 
-def _put_in_place(work: Path, target: Path) -> None:
+def _put_in_place(work: Path, target: Path, held: Held) -> None:
     # Somebody else may have written there meanwhile.
     _check_target(target)
     if not target.exists():
         os.rename(work, target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    os.rename(target, old / target.name)
+    os.rename(target, held.workplace() / "old")
     os.rename(work, target)
-    shutil.rmtree(old)
 
 
 def _build(root: Path, n: int, seed: int, say: Progress) -> None:

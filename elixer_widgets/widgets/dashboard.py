@@ -22,7 +22,9 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
+from elixer_widgets._arguments import path as given_path
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import named_path
 from elixer_widgets._login import login
 from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, require_port, tried, working_folder
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
@@ -80,7 +82,7 @@ def release_path() -> Path:
     """
     named = os.environ.get(RELEASE_VARIABLE, "").strip()
     if named:
-        return Path(named).expanduser()
+        return named_path(named, RELEASE_VARIABLE)
     here = Path.cwd()
     for above in (here, *here.parents):
         if (above / SIMULATED).is_dir():
@@ -306,7 +308,7 @@ def _server(
     at: str = "",
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """What `running` says; the address and the server's process."""
-    release = Path(path).expanduser().resolve()
+    release = given_path(path, "explore: path").resolve()
     if not release.exists():
         raise DataError(f"{release}: there is nothing there; give the folder or file of a release")
     port = port or free_port()

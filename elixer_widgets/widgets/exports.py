@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.panel import Panel
+from elixer_widgets.widgets.starting import working_folder
 from elixer_widgets.widgets.state import ExplorerState
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ class Download(Hearing):
 
 def _written(write: Callable[[Path], object], suffix: str) -> bytes:
     """The bytes of the file that `write(path)` makes."""
-    with tempfile.TemporaryDirectory(prefix="elixer-") as folder:
-        path = Path(folder) / f"export{suffix}"
+    with working_folder("elixer-") as folder:
+        path = folder / f"export{suffix}"
         write(path)
         return path.read_bytes()
 

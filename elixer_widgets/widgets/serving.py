@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._files import named_path
 from elixer_widgets.widgets.dashboard import (
     PATIENT,
     RELEASE_VARIABLE,
@@ -146,7 +147,7 @@ def secret_of(path: str) -> str:
     """
     if not path:
         return ""
-    file = Path(path).expanduser()
+    file = named_path(path, "the proxy's secret")
     try:
         text, mode = file.read_text(encoding="ascii").strip(), file.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
@@ -228,7 +229,7 @@ def publishing(
     secret = secret_of(how.secret_file)
     release = open_release(path)
     index = build_index(release, catalog)
-    campaign = str(Path(how.campaign).expanduser().resolve()) if how.campaign else ""
+    campaign = str(named_path(how.campaign, "Publication: campaign").resolve()) if how.campaign else ""
     if campaign:
         Campaign(campaign)  # that there is one is found out before visitors come
     if not len(index):
@@ -251,7 +252,7 @@ def publishing(
         variables |= {name: value for name, value in os.environ.items() if name.startswith("ELIXER_WIDGETS_")}
         variables |= own_folders(folder)
         variables |= {
-            RELEASE_VARIABLE: str(Path(path).expanduser().resolve()),
+            RELEASE_VARIABLE: str(named_path(path).resolve()),
             INDEX_VARIABLE: str(folder / "index"),
             MEMORY_VARIABLE: f"{how.memory:g}",
             USER_VARIABLE: how.user_header,

@@ -208,15 +208,15 @@ def test_a_failed_report_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.
     from elixer_widgets.reports.canvas import Canvas
 
     path = tmp_path / "a.pdf"
-    path.write_bytes(b"old")
+    old = write_report(make_interpretation(), path).read_bytes()
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(Canvas, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"a\.pdf: cannot be written \(disk full\); what was there is unchanged"):
         write_report(make_interpretation(), path)
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == old
     assert [each.name for each in tmp_path.iterdir()] == ["a.pdf"]
 
 

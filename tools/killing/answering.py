@@ -1,29 +1,22 @@
 """Whether an acknowledged answer can be lost: processes killed, disks full, read-only, two at once.
 
-    python tools/fault_campaign.py            1,000 kills, and the rest; a table on standard output
-    python tools/fault_campaign.py --kills 50
-
 An answer counts as acknowledged when `Campaign.answer` returned; the process then says so to its parent through a pipe,
-which outlives it. Needs Linux; the disks that are full and read-only are tmpfs mounts, which take the rights of root
-and are left out, saying so, without them.
+which outlives it.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from elixer_widgets.campaigns import Campaign, NotSaved
+from killing.harness import small_disk
 
 IDS = tuple(range(2101630949, 2101630949 + 5000))
 Acknowledged = set[tuple[str, int]]
@@ -105,21 +98,6 @@ def killed(path: Path, kills: int, seed: int, at_once: int = 1) -> Acknowledged:
     return acknowledged
 
 
-@contextmanager
-def small_disk(size: str) -> Iterator[Path | None]:
-    """A file system of its own, or None where that is not allowed."""
-    folder = Path(tempfile.mkdtemp(prefix="elixer-fault-disk-"))
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    try:
-        yield folder if mounted.returncode == 0 else None
-    finally:
-        if mounted.returncode == 0:
-            subprocess.run(["umount", str(folder)], check=False)
-        folder.rmdir()
-
-
 def until_refused(campaign: Campaign, count: int, comment: str) -> tuple[Acknowledged, int]:
     """Answer `count` detections; what was acknowledged, and how often it was said that nothing is saved."""
     acknowledged: Acknowledged = set()
@@ -179,41 +157,31 @@ def two_at_once(path: Path) -> Acknowledged:
     return heard(children[0][1]) | heard(children[1][1])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=8)
-    arguments = parser.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="elixer-fault-"))
-    failed = 0
+def tried(work: Path, kills: int, seed: int) -> int:
+    """All of it, as a table; how many acknowledged answers were lost."""
+    work.mkdir(parents=True)
+    lost_answers = 0
 
     def tell(what: str, acknowledged: Acknowledged, found: tuple[int, int, int], note: str = "") -> None:
-        nonlocal failed
-        failed += found[0]
+        nonlocal lost_answers
+        lost_answers += found[0]
         print(f"| {what} | {len(acknowledged)} | {found[0]} | {found[1]} | {found[2]} | {note} |", flush=True)
 
     print("| fault | acknowledged | of these lost | lines found | torn, kept aside | |")
     print("| --- | --- | --- | --- | --- | --- |", flush=True)
-    try:
-        kills = (arguments.kills * 4 // 5, arguments.kills - arguments.kills * 4 // 5)
-        Campaign(work / "kill", IDS, "ann").close()
-        found = killed(work / "kill", kills[0], arguments.seed)
-        tell(f"{kills[0]} times kill -9", found, lost(work / "kill", found))
-        Campaign(work / "two", IDS, "ann").close()
-        found = killed(work / "two", kills[1], arguments.seed + 1, at_once=2)
-        tell(f"{kills[1]} times kill -9, two processes of one inspector", found, lost(work / "two", found))
-        found = two_at_once(work / "both")
-        tell("two processes of one inspector for 5 s", found, lost(work / "both", found))
-        for name, fault in (("disk full (tmpfs of 256 kB)", full_disk), ("disk read-only (tmpfs)", read_only_disk)):
-            told = fault()
-            if told is None:
-                print(f"| {name} | not tried: this needs the right to mount | | | | |")
-            else:
-                tell(name, told[1], told[2], told[0])
-    finally:
-        shutil.rmtree(work)
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    alone = kills * 4 // 5
+    Campaign(work / "kill", IDS, "ann").close()
+    found = killed(work / "kill", alone, seed)
+    tell(f"{alone} times kill -9", found, lost(work / "kill", found))
+    Campaign(work / "two", IDS, "ann").close()
+    found = killed(work / "two", kills - alone, seed + 1, at_once=2)
+    tell(f"{kills - alone} times kill -9, two processes of one inspector", found, lost(work / "two", found))
+    found = two_at_once(work / "both")
+    tell("two processes of one inspector for 5 s", found, lost(work / "both", found))
+    for name, fault in (("disk full (tmpfs of 256 kB)", full_disk), ("disk read-only (tmpfs)", read_only_disk)):
+        told = fault()
+        if told is None:
+            print(f"| {name} | not tried: this needs the right to mount | | | | |")
+        else:
+            tell(name, told[1], told[2], told[0])
+    return lost_answers
