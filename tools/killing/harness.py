@@ -167,7 +167,7 @@ def _framed(path: Path, start: bytes, end: bytes) -> bool:
 @contextmanager
 def small_disk(size: str) -> Iterator[Path | None]:
     """A file system of its own, or None where that is not allowed."""
-    folder = Path(tempfile.mkdtemp(prefix="elixer-fault-disk-"))
+    folder = Path(tempfile.mkdtemp(prefix="elixer-fault-disk-", dir="/var/tmp"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
     )
