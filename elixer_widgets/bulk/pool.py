@@ -95,7 +95,7 @@ def connect(workers: Workers, remark: Callable[[str], None], staging: Path) -> I
         with client:
             yield client
         return
-    with dask.config.set(SETTINGS):
+    with dask.config.set({**SETTINGS, "temporary-directory": str(staging)}):
         if workers.slurm is not None:
             with _slurm(workers, workers.slurm, remark) as cluster, Client(cluster) as client:
                 yield client

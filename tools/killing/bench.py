@@ -23,8 +23,6 @@ from elixer_widgets.reports import page
 from killing.harness import ended, names, started
 
 LOADED = (analysis, reports, elixer_widgets.reports.mini, write, write_answers)
-PICTURES = 300  # of the image database: copies of those that the run made
-ANSWERS = 2000
 SLICES, PAUSE = 10, 0.02  # a drawing that is remembered is written in so many pieces, so many s apart
 
 
@@ -38,6 +36,9 @@ class Bench:
     calm: Output
     seconds: float = 0.0
     known: dict[int, Interpretation] = field(default_factory=dict)
+    pictures: int = 300
+    """How many the image database gets: copies of those that the run made."""
+    answers: int = 2000
 
     def words(self, name: Path, *more: str) -> list[str]:
         """A command line of `run`."""
@@ -79,18 +80,18 @@ class _Drawn:
                 time.sleep(PAUSE)
 
 
-def prepared(work: Path, n: int) -> Bench:
-    """The bench in a folder."""
+def prepared(work: Path, n: int, release: Path | None = None, **sizes: int) -> Bench:
+    """The bench in a folder: the first detections of a release, or of one that is made."""
     (work / "tmp").mkdir(parents=True)
     os.environ["TMPDIR"] = str(work / "tmp")
-    release = simulate_release(work / "release", n=n, seed=3)
-    ids = [int(each) for each in open_release(release).detectids()]
+    release = release or simulate_release(work / "release", n=n, seed=3)
+    ids = [int(each) for each in open_release(release).detectids()][:n]
     bench = Bench(work, release, ids, Output(work / "calm" / "o", ("png",)))
     code = ended(started(bench.words(bench.calm.folder, "--workers", "1"), work / "calm.log"), 3600.0)
     assert code == 0, (work / "calm.log").read_text()
     opened = open_release(release)
     bench.known.update({each: measured(opened, each) for each in ids})
-    return Bench(work, release, ids, bench.calm, _seconds(bench), bench.known)
+    return Bench(work, release, ids, bench.calm, _seconds(bench), bench.known, **sizes)
 
 
 def _seconds(bench: Bench) -> float:
@@ -108,7 +109,7 @@ def pictures(bench: Bench) -> Path:
     folder = bench.work / "pictures"
     if not folder.is_dir():
         folder.mkdir()
-        for number in range(PICTURES):
+        for number in range(bench.pictures):
             os.link(bench.calm.folder / f"{bench.ids[number % len(bench.ids)]}.png",
                     folder / f"{bench.ids[0] + number}.png")  # fmt: skip
     return folder
@@ -122,8 +123,8 @@ def answered(bench: Bench) -> Path:
 
         synced, journal.os.fsync = journal.os.fsync, lambda handle: None  # two thousand of them take a minute
         try:
-            campaign = Campaign(folder, range(1, ANSWERS + 1), "ann")
-            for detectid in range(1, ANSWERS + 1):
+            campaign = Campaign(folder, range(1, bench.answers + 1), "ann")
+            for detectid in range(1, bench.answers + 1):
                 campaign.answer(detectid, verdict=1, quality=2, comment="c" * 60)
             campaign.close()
         finally:

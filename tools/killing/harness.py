@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import util
 from pathlib import Path
 
 import h5py
@@ -69,6 +70,7 @@ def started(arguments: list[str], log: Path, before: Callable[[], None] = lambda
         os.dup2(handle, 2)
         before()
         code = cli.main(arguments)
+        util._exit_function()  # what Python does at its end
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
