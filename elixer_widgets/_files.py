@@ -37,6 +37,7 @@ _SIGNED = (b"elixer_widgets", b"ELiXer Widgets")
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _STAGING = re.compile(re.escape(OWN) + r"[0-9a-f]{32}")
+_TOLD = re.compile(r"\berrno = (\d+)")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -95,15 +96,23 @@ def in_words(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def disk_trouble(error: BaseException | None) -> str:
-    """Why nothing can be written any more (full, over quota, read-only), if that is behind an error; else empty."""
+def disk_fault(error: BaseException | None) -> OSError | None:
+    """The fault of a disk behind an error; libraries hide it, some in the text of another error."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return os.strerror(error.errno)
+        if isinstance(error, OSError) and error.errno:
+            return error
+        if told := _TOLD.search(str(error)):
+            return OSError(int(told[1]), os.strerror(int(told[1])))
         error = error.__cause__ or error.__context__
-    return ""
+    return None
+
+
+def disk_trouble(error: BaseException | None) -> str:
+    """Why nothing can be written any more (full, over quota, read-only), if that is behind an error; else empty."""
+    fault = disk_fault(error)
+    return os.strerror(fault.errno) if fault is not None and fault.errno in _FULL else ""
 
 
 # -------------------------------------------------------------------------------------------------- whole files

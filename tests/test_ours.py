@@ -164,7 +164,7 @@ TAKERS: dict[str, Callable[[Any], object]] = {
     "Campaign": lambda value: Campaign(value, [1], "ann"),
     "CatalogLibrary": lambda value: CatalogLibrary(path=value),
     "open_library": open_library,
-    "surveys": lambda value: open_library(None, value),
+    "surveys": lambda value: open_library(None, surveys=value),
     "use_surveys": use_surveys,
     "read_catalog": read_catalog,
     "write_catalog": lambda value: write_catalog([], value),
@@ -195,7 +195,7 @@ def test_any_value_may_be_tried_as_a_path(
     name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="path|cannot be looked at|no such user|check the name|cannot be opened"):
+    with pytest.raises(DataError, match=r"path|cannot be looked at|no such user|check the name|cannot be opened"):
         TAKERS[name](ODD[kind])
     assert list(tmp_path.iterdir()) == []
 

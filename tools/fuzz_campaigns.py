@@ -1,7 +1,7 @@
-"""Damage every kind of file of a campaign, and count what its readers make of it; kill exports, and compare the result.
+"""Damage every kind of file of a campaign, and count what its readers make of it.
 
-    python tools/fuzz_campaigns.py                       # 500 of each kind, 200 kills
-    python tools/fuzz_campaigns.py --count 20 --kills 9
+    python tools/fuzz_campaigns.py                # 500 of each kind
+    python tools/fuzz_campaigns.py --count 20
 
 A case is bad if it ends in a traceback (anything but a DataError), takes over 30 s of the processor or 1 GB, or gives
 other values than the undamaged file without a word where only the form of the file was changed. Needs Linux.
@@ -16,7 +16,6 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from elixer_widgets.campaigns.definition import load
 from elixer_widgets.campaigns.elixer_cls import import_answers, write
 from elixer_widgets.campaigns.exports import read_answers, write_answers
 from elixer_widgets.campaigns.facts import facts_of_answers
-from elixer_widgets.campaigns.journal import decode, encode
+from elixer_widgets.campaigns.journal import encode
 from elixer_widgets.campaigns.together import consensus, disagreements, report
 from elixer_widgets.cli_values import read_detections
 from elixer_widgets.detection import DataError
@@ -355,74 +354,10 @@ def fuzz(count: int, seed: int, pristine: Path) -> int:
     return total
 
 
-# ----------------------------------------------------------------------------------------------------------- kills
-
-
-def kill_exports(kills: int, seed: int, work: Path) -> int:
-    """Kill `elixer-widgets export` at random moments, then export undisturbed; the number of faults."""
-    folder = work / "k"
-    campaign = Campaign(folder, range(1, 3001), "ann")
-    for detectid in range(1, 3001):
-        campaign.replay.add(_made(detectid, folder))
-    campaign.close()
-    chance = random.Random(seed)
-    faults, cut_short = 0, 0
-    out = work / "out"
-    out.mkdir()
-    for ending in ("csv", "ecsv", "h5", "dat"):
-        target, wanted = out / f"answers.{ending}", work / f"undisturbed.{ending}"
-        started = time.monotonic()
-        _export(folder, wanted).wait()
-        lasts = time.monotonic() - started
-        for _ in range(kills // 4):
-            process = _export(folder, target)
-            time.sleep(lasts * chance.uniform(0.4, 1.05))
-            process.send_signal(chance.choice((signal.SIGTERM, signal.SIGINT, signal.SIGKILL)))
-            cut_short += process.wait() != 0
-            if target.exists() and not _same(target, wanted):
-                faults += 1
-                print(f"{target}: broken after a kill", file=sys.stderr)
-        if _export(folder, target).wait() or not _same(target, wanted):
-            faults += 1
-            print(f"{target}: not what an undisturbed export writes", file=sys.stderr)
-    left = sorted(each.name for each in out.iterdir() if each.suffix not in (".csv", ".ecsv", ".h5", ".dat"))
-    left += [each.name for each in out.iterdir() if each.name.startswith(".")]
-    print(f"\n{kills // 4 * 4} kills of export, {cut_short} before its end: {faults} broken files, {len(left)} left")
-    return faults + len(left)
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one.suffix == ".h5":
-        return [repr(each) for each in read_answers(one)] == [repr(each) for each in read_answers(other)]
-    return one.read_bytes() == other.read_bytes()
-
-
-def _made(detectid: int, folder: Path) -> Any:
-    line = encode(
-        to_record(
-            Answer(
-                detectid, verdict=1, quality=2, inspector="eve", session="k", number=detectid, comment="c" * 100,
-                time=f"2026-11-23T00:{detectid // 60 % 60:02d}:{detectid % 60:02d}.000000+00:00",
-            )
-        )
-    )  # fmt: skip
-    path = folder / "answers" / "eve" / "k-01.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
-        file.write(line)
-    return decode(line[:-1])
-
-
-def _export(folder: Path, target: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "elixer_widgets.cli", "export", str(folder), str(target)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=500, help="cases of each kind of file")
-    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="elixer-fuzz-") as work:
@@ -430,7 +365,6 @@ def main() -> int:
         pristine.mkdir()
         valid(pristine)
         bad = fuzz(options.count, options.seed, pristine) if options.count else 0
-        bad += kill_exports(options.kills, options.seed, Path(work)) if options.kills else 0
     return int(bool(bad))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.table import Table
 
 from elixer_widgets._arguments import path as given
-from elixer_widgets._files import replacing, require_ours
+from elixer_widgets._files import disk_fault, replacing, require_ours
 from elixer_widgets.campaigns.answers import Answer, clean
 from elixer_widgets.campaigns.choices import VERDICTS
 from elixer_widgets.campaigns.consistency import contradiction, exported
@@ -179,8 +179,11 @@ def exporting(target: Path) -> Iterator[Path]:
     try:
         with replacing(target) as temporary:
             yield temporary
-    except OSError as error:
-        why = error.strerror or str(error)
+    except (OSError, RuntimeError) as error:
+        cause = disk_fault(error) or error
+        if not isinstance(cause, OSError):
+            raise
+        why = cause.strerror or str(cause)
         raise DataError(f"{target}: not written: {why}; make room, or choose another folder") from error
 
 
@@ -229,9 +232,13 @@ def _write_ecsv(answers: Sequence[Answer], path: Path) -> None:
 
 
 def _write_hdf5(answers: Sequence[Answer], path: Path) -> None:
-    with h5py.File(path, "w") as file:
+    # in memory: HDF5 never lets go of a file, and of its room, that a full disk did not let it finish
+    with h5py.File(path, "w", driver="core", backing_store=False) as file:
         prepare_file(file, "Answers of a classification campaign")
         _table(file, answers)
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
 
 
 def _table(group: h5py.Group, answers: Sequence[Answer]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from elixer_widgets._arguments import instance
 from elixer_widgets._arguments import path as given
-from elixer_widgets._files import named_path, replacing
+from elixer_widgets._files import disk_fault, named_path, replacing
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.posterior import IDENTITIES
 from elixer_widgets.detection import DataError
@@ -28,6 +28,7 @@ from elixer_widgets.reports.versions import CATALOG_VERSION
 from elixer_widgets.reports.wording import choices
 
 TITLE = "ELiXer Detection Catalog"
+IN_MEMORY = 200_000_000  # bytes of tables that are made in memory before they are written
 SHORT_SLICE = 16384  # keys in a slice of the index of a short table
 
 TABLES: dict[str, tuple[str, int]] = {
@@ -168,7 +169,7 @@ def is_catalog(path: Path) -> bool:
 
 
 @contextmanager
-def new_file(target: Path, within: Path | None = None) -> Iterator[h5py.File]:
+def new_file(target: Path, within: Path | None = None, in_memory: bool = False) -> Iterator[h5py.File]:
     """An HDF5 file to write to that takes the place of `target`, whole, when the block ends well.
 
     Parameters
@@ -176,6 +177,8 @@ def new_file(target: Path, within: Path | None = None) -> Iterator[h5py.File]:
     target : Path
     within : Path, optional
         The folder of the temporary file, on the same disk.
+    in_memory : bool
+        Make it there first: HDF5 never lets go of a file, and of its room, that a full disk did not let it finish.
 
     Raises
     ------
@@ -189,11 +192,19 @@ def new_file(target: Path, within: Path | None = None) -> Iterator[h5py.File]:
         )
     try:
         # Rows go to the file as they come: a cache of chunks would only copy them once more.
-        with replacing(target, within) as temporary, h5py.File(temporary, "w", rdcc_nbytes=0) as file:
-            yield file
+        with replacing(target, within) as temporary:
+            if in_memory:
+                with h5py.File(temporary, "w", driver="core", backing_store=False) as file:
+                    yield file
+                    file.flush()
+                    image = file.id.get_file_image()
+                temporary.write_bytes(image)
+            else:
+                with h5py.File(temporary, "w", rdcc_nbytes=0) as file:
+                    yield file
     except (OSError, RuntimeError) as error:
         # closing a file that could not be written is a fault of its own for h5py, which hides the first
-        cause = error if isinstance(error, OSError) else error.__context__
+        cause = disk_fault(error) or error
         if not isinstance(cause, OSError):
             raise
         reason = os.strerror(cause.errno) if cause.errno else str(cause)
@@ -242,7 +253,7 @@ def catalog_tables(interpretations: Iterable[Interpretation], name: str = "a cat
 
 def write_tables(tables: Mapping[str, np.ndarray], path: Path, within: Path | None = None) -> Path:
     """Write what `catalog_tables` made; the file appears complete or not at all (`within`: as in `new_file`)."""
-    with new_file(path, within) as file:
+    with new_file(path, within, sum(each.nbytes for each in tables.values()) < IN_MEMORY) as file:
         prepare_file(file, TITLE)
         for name, (title, chunk) in TABLES.items():
             layout = catalog_layout(name)

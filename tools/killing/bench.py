@@ -36,7 +36,7 @@ class Bench:
     calm: Output
     seconds: float = 0.0
     known: dict[int, Interpretation] = field(default_factory=dict)
-    pictures: int = 300
+    pictures: int = 150
     """How many the image database gets: copies of those that the run made."""
     answers: int = 2000
 
