@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -207,17 +208,21 @@ class Canvas:
         self.text(*box.center, "\n".join(lines), size, color="#444444", align="center")
 
     def save(self, path: str | PathLike[str], metadata: dict[str, str], made: datetime) -> None:
-        """Write the page to `path`; the suffix (one of `FORMATS`) tells the format."""
-        target = Path(path)
+        """Write the page to `path`; the suffix (one of `FORMATS`) tells the format.
+
+        It is made in memory first, so that nothing stays open where the disk is full.
+        """
+        target, page = Path(path), BytesIO()
         kind = FORMATS[target.suffix.lower()]
         if kind == "pdf":
-            self.figure.savefig(target, format="pdf", dpi=self.dpi, metadata={**metadata, "CreationDate": made})
+            self.figure.savefig(page, format="pdf", dpi=self.dpi, metadata={**metadata, "CreationDate": made})
         elif kind == "png":
-            self.figure.savefig(target, format="png", dpi=self.dpi, metadata=metadata)
+            self.figure.savefig(page, format="png", dpi=self.dpi, metadata=metadata)
         else:
-            self._save_jpeg(target, metadata)
+            self._save_jpeg(page, metadata)
+        target.write_bytes(page.getvalue())
 
-    def _save_jpeg(self, target: Path, metadata: dict[str, str]) -> None:
+    def _save_jpeg(self, target: BytesIO, metadata: dict[str, str]) -> None:
         """A JPEG with the metadata as its comment."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from PIL import Image
