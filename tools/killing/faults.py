@@ -223,7 +223,8 @@ def dead_worker(bench: Bench) -> Count:
     child = started(bench.words(output.folder, "--workers", "2"), bench.work / "dead.log")
     while not list(output.folder.glob("*.pdf")):
         time.sleep(0.02)
-    workers = {int(path.name.rpartition("-")[2]) for path in output.parts.glob(".elixer-*/*-*") if path.is_dir()}
+    places = (path.name.rpartition("-")[2] for path in output.parts.glob(".elixer-*/*-*") if path.is_dir())
+    workers = {int(each) for each in places if each.isdecimal()}
     for each in workers - {child}:
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)

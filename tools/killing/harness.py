@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,6 +72,9 @@ def started(arguments: list[str], log: Path, before: Callable[[], None] = lambda
         before()
         code = cli.main(arguments)
         util._exit_function()  # what Python does at its end
+    except BaseException:
+        traceback.print_exc()
+        raise
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
