@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import random
 import shutil
 import signal
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import elixer_widgets
 from elixer_widgets import open_release
 from elixer_widgets.bulk import Output, finished
 from elixer_widgets.campaigns import Campaign
@@ -203,6 +206,8 @@ def no_right(bench: Bench) -> Count:
         return Count(left_out="not tried: needs root to become somebody else")
     count = Count()
     answered(bench), pictures(bench)
+    for each in pkgutil.walk_packages(elixer_widgets.__path__, "elixer_widgets."):
+        importlib.import_module(each.name)  # that person may not be able to read the installation
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="elixer-fault-") as made:
         folder = Path(made)
         folder.chmod(0o755)
