@@ -334,9 +334,9 @@ def release_gone(bench: Bench) -> Count:
     moved.rename(away)
     code, text = ended(child, 1800.0), (bench.work / "gone.log").read_text()
     count.check(code in (0, 1, 2) and "Traceback" not in text, f"release gone: {code}, {text[-400:]}")
-    shown = explorer.state.detectid
+    shown = explorer.state.detection.detectid
     other = next(each for each in bench.ids if each != shown)
-    explorer.state.detectid = other
+    explorer.state.jump(other)
     message = str(explorer.state.message)
     count.check(explorer.state.detection is None or explorer.state.detection.detectid == other,
                 "release gone: another detection is shown")  # fmt: skip
@@ -345,7 +345,7 @@ def release_gone(bench: Bench) -> Count:
     print(f"  (the page says: {message})", flush=True)
     away.rename(moved)
     for each in bench.ids:
-        explorer.state.detectid = each
+        explorer.state.jump(each)
         count.check(explorer.state.detection is not None and explorer.state.detection.detectid == each,
                     f"release back, page: {explorer.state.message}")  # fmt: skip
     code, text = command([*words, "--recover"])
