@@ -14,13 +14,13 @@ from elixer_widgets._errors import DataError
 
 # A packed file may hold a thousand times its own size and more; so much of it is unpacked to reach an image, which
 # takes some ten seconds. Mosaics of more lie on disk unpacked, for their pixels cannot be reached otherwise.
-_FARTHEST = {"gzip": 4_000_000_000, "bzip2": 500_000_000, "xz": 1_000_000_000}
+_FARTHEST = {"gzip": 1_500_000_000, "bzip2": 250_000_000, "xz": 600_000_000}
 
-LARGEST_READ = 400_000_000
+FARTHEST = max(_FARTHEST.values())
+"""Bytes that are unpacked to reach a place in a packed file, at most."""
+
+LARGEST_READ = 2**28
 """Bytes read from a packed file at once, at most."""
-
-_HEADER_BLOCK = 2880  # FITS standard 4.0, section 3.1
-_HEADER_LARGEST = 12_000 * _HEADER_BLOCK  # some headers have ten thousand cards of 80 bytes; this is forty times more
 
 
 def require_file(path: str | os.PathLike[str]) -> str:
@@ -56,8 +56,10 @@ class _Bounded:
             if len(content) > LARGEST_READ:
                 raise OSError(f"over {LARGEST_READ / 1e6:g} MB at once from a packed file; unpack it first")
             return content
-        self._check(self.tell() + size)  # type: ignore[attr-defined]
-        return super().read(size)  # type: ignore[misc]
+        place = self.tell()  # type: ignore[attr-defined]
+        found: bytes = super().read(min(size, self.farthest + 1 - place))  # type: ignore[misc]
+        self._check(place + len(found))
+        return found
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """As the reader's own, up to `farthest`."""
@@ -98,6 +100,12 @@ def unpacked(path: str) -> BinaryIO | None:
     return kind(path, "rb") if kind is not None else None
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file is compressed as a whole."""
+    with open(path, "rb") as file:
+        return file.read(6).startswith(tuple(mark for mark, _ in _PACKERS))
+
+
 def unpack(content: bytes, largest: int) -> bytes:
     """What bytes that may be packed hold, up to `largest` bytes.
 
@@ -109,29 +117,10 @@ def unpack(content: bytes, largest: int) -> bytes:
     kind = next((kind for mark, kind in _PACKERS if content.startswith(mark)), None)
     if kind is None:
         return content
-    with kind(io.BytesIO(content), "rb") as file:
+    # gzip alone takes a first argument for a name, whatever it is.
+    file = _Gzip(fileobj=io.BytesIO(content)) if kind is _Gzip else kind(io.BytesIO(content))
+    with file:
         held: bytes = file.read(largest + 1)
         if len(held) > largest:
             raise OSError(f"it unpacks to over {largest / 1e6:g} MB")
         return held
-
-
-def require_header(file: BinaryIO) -> None:
-    """Make sure that a FITS file begins with a header that ends, so that nobody reads on for ever.
-
-    Raises
-    ------
-    OSError
-        If it does not.
-    """
-    size = 0
-    while size < _HEADER_LARGEST:
-        block = file.read(_HEADER_BLOCK)
-        if size == 0 and not block.startswith(b"SIMPLE"):
-            raise OSError("it does not begin as a FITS file" if block else "it is empty")
-        if len(block) < _HEADER_BLOCK:
-            raise OSError("it ends within its header")
-        if any(block[at : at + 80].rstrip() == b"END" for at in range(0, _HEADER_BLOCK, 80)):
-            return
-        size += len(block)
-    raise OSError(f"its header has no END within {_HEADER_LARGEST / 1e6:.0f} MB")

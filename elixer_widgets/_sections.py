@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, NoConvergence, Sip
 
 from elixer_widgets._errors import DataError
+from elixer_widgets._fits_files import MOST_HDUS, open_fits_file, require_tiles
 from elixer_widgets._headers import celestial_wcs, pixel_scale
-from elixer_widgets._packed import require_file, require_header, unpacked
-
-# An image in a file of this many HDUs or later is not looked for: a few bytes each, there may be any number.
-_MOST_HDUS = 1000
+from elixer_widgets._packed import is_packed, require_file, unpacked
 
 # Pixels of a compressed tile, which is unpacked whole, and of an image that can only be read whole; some 16 bytes each.
 _LARGEST_WHOLE = 50_000_000
@@ -165,9 +161,7 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
     """
     name = require_file(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            return _find(name, hdu)
+        return _find(name, hdu)
     except DataError:
         raise
     except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
@@ -178,12 +172,8 @@ def find_plane(path: str | os.PathLike[str], hdu: int | str | None = None) -> Im
 
 
 def _find(name: str, hdu: int | str | None) -> ImagePlane:
-    packed = unpacked(name)
-    with packed or open(name, "rb") as file:
-        require_header(file)
     reasons: list[str] = []
-    packed = unpacked(name)
-    with fits.open(packed or name, memmap=packed is None, lazy_load_hdus=True) as hdus:
+    with open_fits_file(name) as hdus:
         if hdu is not None:
             index = hdus.index_of(hdu)
             plane = _plane(name, index, hdus[index], hdus[0].header)
@@ -194,8 +184,8 @@ def _find(name: str, hdu: int | str | None) -> ImagePlane:
                 )
             return plane
         for index, one in enumerate(hdus):
-            if index >= _MOST_HDUS:
-                reasons.append(f"its first {_MOST_HDUS} HDUs hold none")
+            if index >= MOST_HDUS:
+                reasons.append(f"its first {MOST_HDUS} HDUs hold none")
                 break
             plane = _plane(name, index, one, hdus[0].header)
             if isinstance(plane, ImagePlane):
@@ -299,8 +289,8 @@ def _pixels(plane: ImagePlane, rows: slice, columns: slice) -> np.ndarray:
 def _stored(plane: ImagePlane, length: int, rows: slice, columns: slice) -> np.ndarray:
     """A rectangle of the image as it lies in the file, whose rows are of `length` pixels."""
     width = columns.stop - columns.start
-    packed = unpacked(require_file(plane.path))
     if plane.raw is not None:
+        packed = unpacked(require_file(plane.path))
         pixel, start = np.dtype(plane.raw[0]), plane.raw[1]
         out = np.empty((rows.stop - rows.start, width), dtype=np.float32)
         # A packed file is read from its beginning, but never held whole.
@@ -312,17 +302,18 @@ def _stored(plane: ImagePlane, length: int, rows: slice, columns: slice) -> np.n
                     raise OSError(f"the file ends in row {row}")
                 out[index] = np.frombuffer(line, dtype=pixel)
         return out
-    with warnings.catch_warnings(), np.errstate(over="ignore"):
-        warnings.simplefilter("ignore", AstropyWarning)
-        # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
-        with fits.open(packed or plane.path, memmap=False, lazy_load_hdus=True) as hdus:
-            image = hdus[plane.hdu]
-            tile = getattr(image, "tile_shape", None)
-            if tile and float(np.prod(tile, dtype=float)) > _LARGEST_WHOLE:
-                raise OSError(f"its tiles have {np.prod(tile, dtype=float):.3g} pixels; compress it in smaller tiles")
-            small = plane.shape[0] * plane.shape[1] <= _LARGEST_WHOLE
-            source = image.data if packed and small else image.section
-            return np.array(source[(0,) * plane.degenerate + (rows, columns)], dtype=np.float32)
+    # Not mapped: sections read their own bytes anyway, and scaled integers cannot be mapped.
+    with np.errstate(over="ignore"), open_fits_file(plane.path, memmap=False) as hdus:
+        image = hdus[plane.hdu]
+        tile = getattr(image, "tile_shape", None)
+        if tile and float(np.prod(tile, dtype=float)) > _LARGEST_WHOLE:
+            raise OSError(f"its tiles have {np.prod(tile, dtype=float):.3g} pixels; compress it in smaller tiles")
+        if tile:
+            require_tiles(plane.path, plane.hdu, rows, columns)
+        # Sections of a packed file would unpack it from its beginning again and again.
+        whole = not tile and is_packed(plane.path) and plane.shape[0] * plane.shape[1] <= _LARGEST_WHOLE
+        source = image.data if whole else image.section
+        return np.array(source[(0,) * plane.degenerate + (rows, columns)], dtype=np.float32)
 
 
 def _linear(data: np.ndarray, plane: ImagePlane) -> np.ndarray:

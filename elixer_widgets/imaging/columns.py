@@ -16,7 +16,8 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from elixer_widgets._packed import require_file, require_header, unpacked
+from elixer_widgets._fits_files import open_fits_file
+from elixer_widgets._packed import require_file
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.imaging.text_tables import read_text
 
@@ -143,20 +144,14 @@ def _short(error: Exception) -> str:
 
 def _fits_columns(path: Path, wanted: set[str]) -> Read:
     try:
-        packed = unpacked(str(path))
-        with packed or path.open("rb") as file:
-            require_header(file)
-        packed = unpacked(str(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Mapped: a table may be larger than the memory, and a few of its columns are wanted.
-            with fits.open(packed or path, memmap=packed is None, lazy_load_hdus=True) as hdus:
-                for hdu in hdus:
-                    if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU) or isinstance(hdu, fits.CompImageHDU):
-                        continue
-                    found = _of_hdu(hdu, wanted)
-                    if found:
-                        return found
+        # Mapped: a table may be larger than the memory, and a few of its columns are wanted.
+        with open_fits_file(path) as hdus:
+            for hdu in hdus:
+                if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU) or isinstance(hdu, fits.CompImageHDU):
+                    continue
+                found = _of_hdu(hdu, wanted)
+                if found:
+                    return found
     except Exception as error:  # a damaged file makes the FITS library fail in any of its parts
         raise DataError(f"{path}: cannot be read as a FITS table ({_short(error)}); fetch it again") from error
     raise DataError(f"{path}: no table in it has a column {', '.join(sorted(wanted)[:6])} ...; fetch it again")

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
+from elixer_widgets._fits_files import open_fits_file
 from elixer_widgets._packed import require_file
 from elixer_widgets.detection import DataError
 from elixer_widgets.imaging.columns import (
@@ -44,7 +45,7 @@ class PdfRows:
     def __getitem__(self, index: int) -> np.ndarray:
         """Density of one row, shape (m,)."""
         try:
-            with fits.open(require_file(self.path), memmap=True, lazy_load_hdus=True) as hdus:
+            with open_fits_file(self.path) as hdus:
                 table = next(hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU) and _has(hdu, self.column))
                 name = next(name for name in table.columns.names if plain_name(name) == self.column)
                 density = np.array(table.data[name][self.rows[index]], dtype=float)
@@ -163,7 +164,7 @@ class PdfTables:
 def _pdf_row(path: Path, identifier: str) -> tuple[np.ndarray, np.ndarray] | None:
     """(z, density) of one object out of a table with a column of arrays."""
     try:
-        with fits.open(require_file(path), memmap=True, lazy_load_hdus=True) as hdus:
+        with open_fits_file(path) as hdus:
             tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
             bins = next(hdu for hdu in tables if "bins" in hdu.name.lower() or _has(hdu, "bins"))
             data = next(hdu for hdu in tables if _has(hdu, "pdf") or _has(hdu, "p(z)"))

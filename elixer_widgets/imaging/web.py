@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import lzma
 import os
 import re
@@ -19,7 +18,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,10 +26,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from elixer_widgets._cache import CACHE_VARIABLE, cache_folder, write_whole
+from elixer_widgets._fits_files import fits_of_bytes
 from elixer_widgets._packed import unpack
 from elixer_widgets._version import __version__
 from elixer_widgets.detection import DataError
@@ -271,15 +268,13 @@ def check_fits(content: bytes) -> None:
             raise Passing("it answers with a web page, not with an image")
         raise DataError(f"its answer is not a FITS image; it begins {start!r:.50}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            with fits.open(io.BytesIO(content), memmap=False) as hdus:
-                images = [hdu for hdu in hdus if hdu.is_image and hdu.shape]
-                if not images:
-                    raise DataError("its answer holds no image")
-                if float(np.prod(images[0].shape, dtype=float)) * 4 > LARGEST_UNPACKED:
-                    raise DataError(f"its image of {images[0].shape} pixels is too large; ask for less")
-                _ = images[0].data.shape
+        with fits_of_bytes(content) as hdus:
+            images = [hdu for hdu in hdus if hdu.is_image and hdu.shape]
+            if not images:
+                raise DataError("its answer holds no image")
+            if float(np.prod(images[0].shape, dtype=float)) * 4 > LARGEST_UNPACKED:
+                raise DataError(f"its image of {images[0].shape} pixels is too large; ask for less")
+            _ = images[0].data.shape
     except DataError:
         raise
     except Exception as error:  # a damaged file makes the FITS library fail in any of its parts

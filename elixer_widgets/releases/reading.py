@@ -6,24 +6,18 @@ dataset is stored as plain unfiltered chunks in a local file, the bytes wanted a
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
 import os
-import warnings
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from astropy.io import fits
 
+from elixer_widgets._fits_files import LARGEST_HDU, open_fits_file
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases import pytables
 from elixer_widgets.releases.layout import text
@@ -32,14 +26,6 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WIDE_ROW = 2**13  # bytes; from here on a row is read column by column
 WHOLE_TABLE = 2**28  # bytes; a table below this may be read whole to get at one column
 MOST_PACKED = 200  # times; tables of numbers do not shrink further
-MOST_UNPACKED = 2**28  # bytes; of a spectrum packed as a whole
-
-# How files that are packed as a whole begin.
-_PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ", lzma.open),
-)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -135,29 +121,6 @@ def sound(data: h5py.Dataset, path: Path) -> h5py.Dataset:
     return data
 
 
-def unpacked(path: Path) -> bytes | None:
-    """The content of a file that is packed as a whole (gzip, bzip2, xz); None if it is not.
-
-    Raises
-    ------
-    DataError
-        If it is damaged or unpacks to more than a spectrum can be.
-    """
-    with path.open("rb") as file:
-        start = file.read(6)
-    opener = next((opener for mark, opener in _PACKERS if start.startswith(mark)), None)
-    if opener is None:
-        return None
-    try:
-        with opener(path, "rb") as file:
-            content = file.read(MOST_UNPACKED + 1)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-        raise DataError(f"{path}: cannot be unpacked ({str(error)[:80]}); copy it again") from error
-    if len(content) > MOST_UNPACKED:
-        raise DataError(f"{path}: unpacks to more than {MOST_UNPACKED >> 20} MB; unpack it, or give a smaller file")
-    return content
-
-
 @contextmanager
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """A FITS file of a spectrum, read-only, packed or not, its warnings silenced.
@@ -165,14 +128,10 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     Raises
     ------
     DataError
-        If it is damaged.
+        If it is damaged, or one of its extensions is larger than any of a spectrum.
     """
-    with warnings.catch_warnings(), damage_said(path, "FITS"):
-        warnings.simplefilter("ignore")
-        content = unpacked(path)
-        source = path if content is None else io.BytesIO(content)
-        with fits.open(source, memmap=content is None, lazy_load_hdus=False) as hdus:
-            yield hdus
+    with damage_said(path, "FITS"), open_fits_file(path, LARGEST_HDU) as hdus:
+        yield hdus
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ import h5py
 import numpy as np
 from astropy.nddata import StdDevUncertainty
 
+from elixer_widgets._packed import is_packed
 from elixer_widgets.detection import NAN, DataError
 from elixer_widgets.releases.layout import text
-from elixer_widgets.releases.reading import damage_said, open_h5, sound
+from elixer_widgets.releases.reading import damage_said, open_fits, open_h5, sound
 from elixer_widgets.releases.spectrum import FoundSpectrum, parse_magnitudes
 from elixer_widgets.releases.spectrum_columns import choose
 from elixer_widgets.releases.spectrum_fits import FITS_SUFFIXES, about_of, from_fits, header_words
@@ -187,7 +189,7 @@ def _through_specutils(path: Path, how: How, header: Mapping[str, Any]) -> Itera
     try:
         with warnings.catch_warnings(), damage_said(path, "spectrum"):
             warnings.simplefilter("ignore")
-            spectra = _loaded(path)
+            spectra = _loaded(path) if not is_packed(str(path)) else _unpacked(path)
             parts = [part for spectrum in spectra for part in _flat(spectrum)]
             tables = [_columns(part) for part in parts]
     except DataError as fault:
@@ -223,6 +225,14 @@ def _loaded(path: Path) -> list[Any]:
                 return list(specutils.SpectrumList.read(str(path)))
         except DataError:
             raise first from None
+
+
+def _unpacked(path: Path) -> list[Any]:
+    """The library would unpack all of a file, whatever comes out: it gets what is FITS in it."""
+    with tempfile.TemporaryDirectory() as place, open_fits(path) as hdus:
+        bare = Path(place) / Path(path.stem).with_suffix(".fits")
+        hdus.writeto(bare, output_verify="ignore")
+        return _loaded(bare)
 
 
 def _flat(spectrum: Any) -> Iterator[Any]:

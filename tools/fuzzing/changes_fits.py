@@ -6,6 +6,9 @@ import bz2
 import gzip
 import lzma
 import random
+import zlib
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from astropy.io import fits
@@ -137,7 +140,8 @@ def _numbers(case: Case, rng: random.Random) -> str:
 
 
 def _hdus(case: Case, rng: random.Random) -> str:
-    with fits.open(case.path, memmap=False) as hdus:
+    # Compressed images as they lie there: packed anew, their pixels would be rounded once more.
+    with fits.open(case.path, memmap=False, disable_image_compression=True) as hdus:
         copies = [hdu.copy() for hdu in hdus]
     what = rng.choice(("one gone", "order", "one more"))
     if what == "one gone":
@@ -156,10 +160,39 @@ def _hdus(case: Case, rng: random.Random) -> str:
     return what
 
 
+def _tile_bomb(case: Case, rng: random.Random) -> str:
+    """One tile of a compressed image that unpacks to 2 GB."""
+    with fits.open(case.path, memmap=False, disable_image_compression=True) as hdus:
+        hdu = next((one for one in hdus if one.header.get("ZIMAGE")), None)
+        if hdu is None:
+            raise NotApplicable
+        rows = [bytes(np.asarray(row).tobytes()) for row in hdu.data["COMPRESSED_DATA"]]
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        number = rng.randrange(len(rows))
+        rows[number] = b"".join([packer.compress(bytes(2**26)) for _ in range(32)]) + packer.flush()
+        column = fits.Column("COMPRESSED_DATA", "QB()", array=np.array([np.frombuffer(r, "u1") for r in rows], object))
+        others = [one for one in hdu.columns if one.name != "COMPRESSED_DATA"]
+        header = fits.Header([card for card in hdu.header.cards if card.keyword.startswith(("Z", "C", "P", "R", "L"))])
+        header.strip()
+        made = fits.BinTableHDU.from_columns([column, *others], header=header, name=hdu.name)
+        fits.HDUList([fits.PrimaryHDU(), made]).writeto(case.path, overwrite=True, output_verify="silentfix")
+    return f"tile {number}"
+
+
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+_PIECE = 2**24
+
+
+@cache
+def _zeros(packer: str) -> bytes:
+    """16 MB of zeros, packed; once, for it takes a second."""
+    return _PACKERS[packer](bytes(_PIECE))
+
+
 def _packed(case: Case, rng: random.Random) -> str:
     """Packed whole, under the old name: the content is what counts."""
     content = case.path.read_bytes()
-    name, packer = rng.choice((("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)))
+    name, packer = rng.choice(tuple(_PACKERS.items()))
     case.path.write_bytes(packer(content))
     return name
 
@@ -168,12 +201,9 @@ def _bomb(case: Case, rng: random.Random) -> str:
     """A file of a few MB that unpacks to many GB, by a header that promises them or by what is packed."""
     content = bytearray(case.path.read_bytes())
     if rng.random() < 0.5:
-        name, packer = rng.choice((("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)))
-        piece = packer(bytes(2**28), 1) if name == "gzip" else packer(bytes(2**28))
-        with case.path.open("wb") as file:
-            file.write(packer(bytes(content)))
-            for _ in range(12):  # 3 GB behind the data
-                file.write(piece)
+        name, packer = rng.choice(tuple(_PACKERS.items()))
+        # These packers go on with the next piece where one ends: 3 GB behind the data.
+        case.path.write_bytes(packer(bytes(content)) + _zeros(name) * (3 * 2**30 // _PIECE))
         return f"{name} with 3 GB of zeros behind"
     places = [p for p in _cards(content) if content[p : p + 8].strip() in (b"NAXIS1", b"NAXIS2", b"PCOUNT", b"TFIELDS")]
     if not places:
@@ -196,6 +226,7 @@ ANY_FITS = (
     Change("packed", _packed),
     Change("bomb", _bomb, of_data=True),
 )
+COMPRESSED = (*ANY_FITS, Change("tile bomb", _tile_bomb, of_data=True))
 FITS_TABLE = (
     *ANY_FITS,
     Change("a column missing", _missing),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 from typing import Any
 
@@ -84,32 +83,60 @@ def _rewrite(file: h5py.File, name: str, data: Any, **how: Any) -> None:
 
 
 def _type(case: Case, rng: random.Random) -> str:
+    return _typed(case, rng, whole=True)
+
+
+def _smaller_type(case: Case, rng: random.Random) -> str:
+    return _typed(case, rng, whole=False)
+
+
+def _typed(case: Case, rng: random.Random, whole: bool) -> str:
+    """A column or dataset of another type, which holds its values as they are (`whole`) or does not."""
     with h5py.File(case.path, "r+") as file:
         name = _dataset(file, rng)
         data = file[name][...]
-        if data.dtype.names:
-            column = rng.choice(data.dtype.names)
-            kind = rng.choice((">f8", "<f2", "<i4", "S8", "u1", "<f4", "(3,)<f4", "<c16"))
-            fields = [(one, kind if one == column else data.dtype[one]) for one in data.dtype.names]
-            made = np.zeros(data.shape, fields)
-            for one in data.dtype.names:
-                with contextlib.suppress(ValueError, TypeError):
-                    made[one] = data[one]
-            _rewrite(file, name, made)
-            return f"{name}.{column} as {kind}"
-        kind = rng.choice((">f8", "<f2", "<i4", "S8", "u1", "text", "empty", "scalar", "<c16"))
-        if kind == "text":
-            _rewrite(file, name, ["many", "words"], dtype=h5py.string_dtype())
-        elif kind == "empty":
-            _rewrite(file, name, h5py.Empty("f4"))
-        elif kind == "scalar":
-            _rewrite(file, name, 1.0)
-        elif data.dtype.kind in "fiu":
-            with np.errstate(all="ignore"):
-                _rewrite(file, name, data.astype(kind))
-        else:
+        column = rng.choice(data.dtype.names) if data.dtype.names else ""
+        kinds = (
+            ">f8",
+            "<f2",
+            "<i4",
+            "S8",
+            "u1",
+            "<f4",
+            "<c16",
+            *(("(3,)<f4",) if column else ("text", "empty", "scalar")),
+        )
+        kind = rng.choice(kinds)
+        where = f"{name}.{column}" if column else name
+        if kind in ("text", "empty", "scalar"):
+            made = {"text": ["many", "words"], "empty": h5py.Empty("f4"), "scalar": 1.0}[kind]
+            if whole:
+                _rewrite(file, name, made, **({"dtype": h5py.string_dtype()} if kind == "text" else {}))
+                return f"{where} as {kind}"
             raise NotApplicable
-    return f"{name} as {kind}"
+        old = data[column] if column else data
+        if old.dtype.kind not in "fiu":
+            raise NotApplicable
+        with np.errstate(all="ignore"):
+            part = np.stack([old] * 3, -1).astype("<f4") if kind.startswith("(") else old.astype(kind)
+        if whole != _held(old, part):
+            raise NotApplicable
+        if column:
+            types = {one: data.dtype[one] for one in data.dtype.names} | {column: (part.dtype, part.shape[data.ndim :])}
+            made = np.zeros(data.shape, [(one, np.dtype(form)) for one, form in types.items()])
+            for one in data.dtype.names:
+                made[one] = part if one == column else data[one]
+            _rewrite(file, name, made)
+        else:
+            _rewrite(file, name, part)
+    return f"{where} as {kind}"
+
+
+def _held(old: np.ndarray, new: np.ndarray) -> bool:
+    """Whether numbers of another type are what they were; as text or as several they are none any more."""
+    if new.shape != old.shape or new.dtype.kind == "S":
+        return True
+    return bool(np.allclose(old.astype(float), new.real.astype(float), rtol=1e-6, atol=0.0, equal_nan=True))
 
 
 def _gone(case: Case, rng: random.Random) -> str:
@@ -243,7 +270,8 @@ ANY_HDF5 = (
     Change("soft link", _soft),
     Change("links in circles", _circle),
     Change("stored elsewhere", _raw_outside),
-    Change("another type", _type, of_data=False),
+    Change("another type", _type),
+    Change("a smaller type", _smaller_type, of_data=True),
     Change("something missing", _gone),
     Change("columns", _column),
     Change("columns", _column),

@@ -9,11 +9,13 @@ written: other numbers are then what the file says, and only tracebacks, time, m
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +32,8 @@ import numpy as np
 
 from elixer_widgets import DataError
 
-SECONDS = 30.0
+SECONDS = 30.0  # of the processor, which another program's load does not use up
+WAITED = 180.0  # s by the clock, after which a case hangs
 MEMORY = 2**30  # bytes resident, the program itself included
 ADDRESSES = 6 * 2**30  # bytes of address space: a bomb must not take the computer with it
 FAULTS = ("traceback", "slow", "memory", "outside", "silent", "unnamed")
@@ -133,7 +136,8 @@ def _copied(made: Template, folder: Path) -> Case:
     """The valid file once more, what lies beside it linked; and a copy in a folder that is not to be read."""
     outside = folder.with_name(folder.name + " outside")
     outside.mkdir(parents=True, exist_ok=True)
-    shutil.copy(made.path, outside / made.path.name)
+    if not (outside / made.path.name).exists():
+        os.link(made.path, outside / made.path.name)
     for item in sorted(made.folder.rglob("*")):
         target = folder / item.relative_to(made.folder)
         if item.is_dir():
@@ -209,6 +213,7 @@ def _audit(folder: Path, foreign: list[str]) -> None:
 def _in_child(pipe: Connection, made: Template, case: Case, change: Change) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
@@ -219,10 +224,11 @@ def _in_child(pipe: Connection, made: Template, case: Case, change: Change) -> N
         _audit(case.folder, foreign)
         kind, words = _outcome(made, case, change)
         foreign += opened()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss * 1024
     if foreign:
         kind, words = "outside", ", ".join(sorted(set(foreign)))[:200]
-    pipe.send((kind, words, peak))
+    pipe.send((kind, words, peak, used.ru_utime + used.ru_stime))
     pipe.close()
     os._exit(0)
 
@@ -289,13 +295,15 @@ def run(names: Sequence[str], count: int, jobs: int = 2, first: int = 0) -> Iter
         for name in names:
             made = template(READERS[name], root)
             waiting = list(range(first, first + count))
+            gc.collect()
+            gc.freeze()  # else the collector of every child copies the pages of all that is loaded
             running: list[_Running] = []
             while waiting or running:
                 while waiting and len(running) < jobs:
                     running.append(_started(context, made, root / "cases" / f"{name}-{waiting[0]}", waiting.pop(0)))
                 done = wait([each.pipe for each in running], timeout=0.2)
                 for each in list(running):
-                    late = time.monotonic() - each.started > SECONDS
+                    late = time.monotonic() - each.started > WAITED
                     if each.pipe in done or late:
                         running.remove(each)
                         yield _ended(name, each, each.pipe in done)
@@ -312,14 +320,17 @@ def _started(context: Any, made: Template, folder: Path, number: int) -> _Runnin
 
 
 def _ended(name: str, each: _Running, answered: bool) -> Outcome:
-    seconds = time.monotonic() - each.started
-    kind, words, peak = "slow", f"over {SECONDS:g} s", 0
+    kind, words, peak, seconds = "slow", f"still there after {WAITED:g} s", 0, time.monotonic() - each.started
     if answered:
         try:
-            kind, words, peak = each.pipe.recv()
+            kind, words, peak, seconds = each.pipe.recv()
         except EOFError:
             each.process.join()
-            kind, words = "traceback", f"the process died (exit code {each.process.exitcode})"
+            code = each.process.exitcode
+            kind, words = "traceback", f"the process died (exit code {code})"
+            # At its hard limit the kernel kills, as it does when the memory of the computer is used up.
+            if code == -signal.SIGXCPU or (code == -signal.SIGKILL and seconds > SECONDS - 1.0):
+                kind, words = "slow", f"over {SECONDS:g} s"
     else:
         each.process.kill()
     each.process.join()
@@ -333,11 +344,16 @@ def _ended(name: str, each: _Running, answered: bool) -> Outcome:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """A line a reader: how many cases ended how, the longest time and the largest memory."""
-    lines = ["| reader | cases | " + " | ".join(OUTCOMES) + " | longest, s | most, MB |"]
-    lines.append("|---" * (len(OUTCOMES) + 4) + "|")
-    for name in dict.fromkeys(each.reader for each in outcomes):
-        mine = [each for each in outcomes if each.reader == name]
-        counts = [sum(each.kind == kind for each in mine) for kind in OUTCOMES]
-        longest, most = max(each.seconds for each in mine), max(each.peak for each in mine) / 2**20
-        lines.append(f"| {name} | {len(mine)} | " + " | ".join(map(str, counts)) + f" | {longest:.1f} | {most:.0f} |")
-    return "\n".join(lines)
+    names = dict.fromkeys(each.reader for each in outcomes)
+    return "\n".join([HEAD, *(row(name, [each for each in outcomes if each.reader == name]) for name in names)])
+
+
+HEAD = f"| reader | cases | {' | '.join(OUTCOMES)} | longest, s | most, MB |\n" + "|---" * (len(OUTCOMES) + 4) + "|"
+"""How the table begins."""
+
+
+def row(name: str, outcomes: Sequence[Outcome]) -> str:
+    """One reader's line of the table."""
+    counts = [sum(each.kind == kind for each in outcomes) for kind in OUTCOMES]
+    longest, most = max(each.seconds for each in outcomes), max(each.peak for each in outcomes) / 2**20
+    return f"| {name} | {len(outcomes)} | " + " | ".join(map(str, counts)) + f" | {longest:.1f} | {most:.0f} |"

@@ -33,7 +33,7 @@ from elixer_widgets.imaging.surveys import Library
 from elixer_widgets.imaging.tables import CatalogTable, RedshiftTable
 from elixer_widgets.imaging.web import LegacyService, NotReachable, Patience, WebClient
 from fuzzing.changes import ANY_FILE, ANY_TEXT
-from fuzzing.changes_fits import ANY_FITS, FITS_TABLE
+from fuzzing.changes_fits import ANY_FITS, COMPRESSED, FITS_TABLE
 from fuzzing.changes_hdf5 import ANY_HDF5
 from fuzzing.harness import Reader, Reading, register
 
@@ -330,7 +330,7 @@ def _from_web(path: Path) -> Reading:
 
 def _register() -> None:
     for kind in ("plain", "gzip", "bzip2", "xz", "RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1", "scaled"):
-        register(Reader(f"image, {kind}", _image(kind), _cutout, ANY_FITS))
+        register(Reader(f"image, {kind}", _image(kind), _cutout, COMPRESSED if kind[-2:] in ("_1", "_2") else ANY_FITS))
     for kind in ("extension", "SIP"):
         register(Reader(f"image, {kind}", _image(kind), _cutout, ANY_FITS))
     register(Reader("image of a survey", _tree, _library, ANY_FITS))

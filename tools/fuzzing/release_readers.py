@@ -162,7 +162,12 @@ def _tree(folder: Path, pattern: str) -> Path:
 
 def _read_tree(path: Path) -> Reading:
     home = next(parent for parent in path.parents if (parent / "detect").is_dir())
-    return of_release(open_release(home), most=2)
+    return of_release(open_release(home), most=1)
+
+
+def _read_lists(path: Path) -> Reading:
+    home = next(parent for parent in path.parents if (parent / "detect").is_dir())
+    return of_release(open_release(home), most=1, images=False)
 
 
 def _write_detect(folder: Path) -> Path:
@@ -342,8 +347,8 @@ for reader in (
     Reader("CSV spectrum", _write_csv, _opened, (*ANY_TEXT, *NAMED_COLUMNS)),
     Reader("ECSV spectrum", _write_ecsv, _opened, ANY_TEXT),
     Reader("detection file", _write_detect, _read_tree, ANY_HDF5),
-    Reader("detection index", _write_detect_index, _read_tree, ANY_HDF5),
-    Reader("survey file", _write_survey, _read_tree, ANY_HDF5),
+    Reader("detection index", _write_detect_index, _read_lists, ANY_HDF5),
+    Reader("survey file", _write_survey, _read_lists, ANY_HDF5),
     Reader("shot file", _shot_folder, _read_shot, ANY_HDF5),
     Reader("pixel flat", _write_flat, _read_flat, FITS_TABLE),
     Reader("wavelength correction", _write_wdcor, _read_wdcor, ANY_TEXT),
