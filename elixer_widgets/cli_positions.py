@@ -20,7 +20,9 @@ _UNITS = re.compile(
 _PARTS = re.compile(
     rf"([+-]?) ?(\d{{1,3}})( ?: ?| )(?:({_NUMBER})\3)?({_NUMBER}) ?([hd]?)", re.ASCII | re.IGNORECASE
 )  # hours or degrees, [minutes], the last part
-_PLAIN = re.compile(r"([+-]?\d+\.\d*)[ \t,;]+([+-]?\d+\.\d*)", re.ASCII)
+_PLAIN = re.compile(
+    r"([+-]?\d+\.\d*)[ \t,;]+([+-]?\d+\.\d*)(?:[ \t]+(\d{11}))?(?:[ \t]+(\d{4}(?:\.\d*)?))?", re.ASCII
+)
 _SHOT = re.compile(r"\d{11}", re.ASCII)
 _SIGNS = str.maketrans({
     "−": "-", "–": "-", "°": "d", "º": "d", "′": "m", "’": "m", "'": "m", "″": "s", "”": "s", '"': "s",
@@ -38,7 +40,7 @@ def _position(text: str, *, is_ra: bool) -> float:
     In parts (`10:00:06.10`, `10 00 06.10`) without a unit, right ascension is in hours and declination in degrees.
     """
     name = "--ra" if is_ra else "--dec"
-    given = re.sub(r" +", " ", text.strip().translate(_SIGNS)).strip()
+    given = text if _DECIMAL.fullmatch(text) else re.sub(r" +", " ", text.strip().translate(_SIGNS)).strip()
     try:
         value = float(given) if _DECIMAL.fullmatch(given) else _sexagesimal(given, is_ra)
     except ValueError as error:
@@ -113,8 +115,11 @@ def read_places(given: str) -> list[Place]:
     for number, line in enumerate(read_lines(path, "--coords"), start=1):
         plain = _PLAIN.fullmatch(line) if heading is None else None
         if plain is not None and 0 <= (ra := float(plain[1])) <= 360 and -90 <= (dec := float(plain[2])) <= 90:
-            places.append(Place(ra, dec))  # as nearly all lines are, a million of them perhaps
-            continue
+            wavelength = float(plain[4] or NAN)
+            if plain[4] is None or _is_wavelength(wavelength):
+                # as nearly all lines are, a million of them perhaps
+                places.append(Place(ra, dec, int(plain[3] or 0), wavelength))
+                continue
         text = without_comment(line)
         if not text:
             continue

@@ -5,7 +5,7 @@
     python tools/fuzz_readers.py --reader "shot file" --first 17 --count 1 --show
 
 Each case is a valid file, changed (bits flipped, cut short, other types, columns missing or in another order, NaN and
-huge values, links outside and in circles, bombs, a million lines), and read in a process of its own: 30 s of the
+huge values, links outside and in circles, bombs, a million lines), and read in another process: 30 s of the
 processor, 1 GB, no file outside the folder. A case is bad if it ends in a traceback, takes too long or too much, reads
 another file, gives other numbers without a word (where the change did not touch the numbers themselves), or is refused
 without the file's name.
@@ -29,7 +29,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=500, help="cases a reader")
     parser.add_argument("--first", type=int, default=0, help="the number of the first")
-    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--reader", action="append", help="only this one; may be given again")
     parser.add_argument("--show", action="store_true", help="print every case, not only the bad ones")
     options = parser.parse_args()
@@ -43,7 +42,7 @@ def main() -> int:
     print(harness.HEAD, flush=True)
     for name in options.reader or list(harness.READERS):
         mine = []
-        for outcome in harness.run((name,), options.count, options.jobs, options.first):
+        for outcome in harness.run((name,), options.count, options.first):
             mine.append(outcome)
             if options.show or outcome.kind in harness.FAULTS:
                 case = f"{outcome.reader} {outcome.number}: {outcome.change}"

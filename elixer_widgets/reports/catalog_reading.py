@@ -73,11 +73,14 @@ class StoredCatalog:
     tables : mapping
         "Detections", "SpectraLines", ..., "ElixerWidgets/Identity" to their rows. Units are those of the format (cgs;
         `CalibratedSpectra` in 1e-17 erg/s/cm² per 2 Å sample); a missing float is NaN.
+    notes : tuple of str
+        The tables and columns that the file lacks; their rows are none, their values missing.
     """
 
     path: Path
     version: str
     tables: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.tables[name]
@@ -166,8 +169,18 @@ def read_catalog(
         catalog = Catalog(place, file.id, Reader(), names_in(file.id))
         catalog.check()
         version = text(file["Version"][0]["version"])
-        found = {name: _rows(catalog.table(name, layout), name, layout, file, ids) for name, layout in layouts.items()}
-    return StoredCatalog(place, version, found)
+        held = {name: catalog.table(name, layout) for name, layout in layouts.items()}
+        found = {name: _rows(held[name], name, layout, file, ids) for name, layout in layouts.items()}
+        notes = [note for name, layout in layouts.items() for note in _lacking(held[name], name, layout)]
+    return StoredCatalog(place, version, found, tuple(notes))
+
+
+def _lacking(table: Table | None, name: str, layout: TableLayout) -> list[str]:
+    """What a file does not have of a table of today's format, in words."""
+    if table is None:
+        return [f"it has no table {name}"]
+    missing = sorted(set(layout.dtype.names or ()) - set(table.dtype.names or ()))
+    return [f"{name} has no column {', '.join(missing)}"] if missing else []
 
 
 def _rows(table: Table | None, name: str, layout: TableLayout, file: h5py.File, ids: np.ndarray | None) -> np.ndarray:

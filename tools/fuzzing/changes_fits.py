@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import random
 import zlib
@@ -140,23 +141,23 @@ def _numbers(case: Case, rng: random.Random) -> str:
 
 
 def _hdus(case: Case, rng: random.Random) -> str:
-    # Compressed images as they lie there: packed anew, their pixels would be rounded once more.
-    with fits.open(case.path, memmap=False, disable_image_compression=True) as hdus:
-        copies = [hdu.copy() for hdu in hdus]
+    content = case.path.read_bytes()
+    with fits.open(io.BytesIO(content), memmap=False) as hdus:
+        places = [hdu.fileinfo() for hdu in hdus]
+    # As they lie there: packed anew, the pixels of compressed images would be rounded once more.
+    first, *rest = (content[place["hdrLoc"] : place["datLoc"] + place["datSpan"]] for place in places)
     what = rng.choice(("one gone", "order", "one more"))
+    if len(rest) < {"one gone": 1, "order": 2, "one more": 0}[what]:
+        raise NotApplicable
     if what == "one gone":
-        if len(copies) < 2:
-            raise NotApplicable
-        copies.pop(rng.randrange(1, len(copies)))
+        rest.pop(rng.randrange(len(rest)))
     elif what == "order":
-        if len(copies) < 3:
-            raise NotApplicable
-        rest = copies[1:]
         rng.shuffle(rest)
-        copies = copies[:1] + rest
     else:
-        copies.insert(1, fits.ImageHDU(np.zeros((3, 3)), name="THUMB"))
-    fits.HDUList(copies).writeto(case.path, overwrite=True, output_verify="silentfix")
+        thumb = io.BytesIO()
+        fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((3, 3)), name="THUMB")]).writeto(thumb)
+        rest.insert(0, thumb.getvalue()[BLOCK:])
+    case.path.write_bytes(first + b"".join(rest))
     return what
 
 
@@ -167,11 +168,16 @@ def _tile_bomb(case: Case, rng: random.Random) -> str:
         if hdu is None:
             raise NotApplicable
         rows = [bytes(np.asarray(row).tobytes()) for row in hdu.data["COMPRESSED_DATA"]]
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        piece = packer.compress(bytes(_PIECE)) + packer.flush(zlib.Z_FULL_FLUSH)
         number = rng.randrange(len(rows))
-        rows[number] = b"".join([packer.compress(bytes(2**26)) for _ in range(32)]) + packer.flush()
+        rows[number] = gzip.compress(b"")[:10] + piece * (2**31 // _PIECE) + packer.flush()
         column = fits.Column("COMPRESSED_DATA", "QB()", array=np.array([np.frombuffer(r, "u1") for r in rows], object))
-        others = [one for one in hdu.columns if one.name != "COMPRESSED_DATA"]
+        others = [
+            fits.Column(one.name, one.format, array=np.array(hdu.data[one.name]))
+            for one in hdu.columns
+            if not one.format.startswith(("P", "Q", "1P", "1Q"))
+        ]
         header = fits.Header([card for card in hdu.header.cards if card.keyword.startswith(("Z", "C", "P", "R", "L"))])
         header.strip()
         made = fits.BinTableHDU.from_columns([column, *others], header=header, name=hdu.name)
@@ -180,12 +186,12 @@ def _tile_bomb(case: Case, rng: random.Random) -> str:
 
 
 _PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "xz": lzma.compress, "bzip2": bz2.compress}
-_PIECE = 2**24
+_PIECE = 2**22
 
 
 @cache
 def _zeros(packer: str) -> bytes:
-    """16 MB of zeros, packed; once, for it takes a second."""
+    """4 MB of zeros, packed; once, for it takes a second."""
     return _PACKERS[packer](bytes(_PIECE))
 
 

@@ -1,4 +1,4 @@
-"""One case: a valid file, changed, and opened in a process of its own with limits on time, memory and files.
+"""One case: a valid file, changed, and opened in another process with limits on time, memory and files.
 
 A reader registers with `register`: how a valid file is written, how everything that a page would show is read from it,
 and which changes make sense for it. A change is either of the *layout* (a column gone, a link, a file cut short: the
@@ -9,7 +9,6 @@ written: other numbers are then what the file says, and only tracebacks, time, m
 from __future__ import annotations
 
 import ctypes
-import gc
 import multiprocessing
 import os
 import random
@@ -23,8 +22,8 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from elixer_widgets import DataError
 SECONDS = 30.0  # of the processor, which another program's load does not use up
 WAITED = 180.0  # s by the clock, after which a case hangs
 MEMORY = 2**30  # bytes resident, the program itself included
+BATCH = 50  # cases in one process
 ADDRESSES = 6 * 2**30  # bytes of address space: a bomb must not take the computer with it
 FAULTS = ("traceback", "slow", "memory", "outside", "silent", "unnamed")
 """The outcomes that must not be; "unnamed" is a refusal that does not name the file."""
@@ -195,42 +195,75 @@ _OUR_OWN = (
     *("/usr", "/lib", "/etc", "/proc", "/dev", "/sys"),
     *(str(Path.home() / name) for name in (".astropy", ".cache", ".config")),
 )
+_REAL = tuple(os.path.realpath(place) for place in _OUR_OWN)
 
 
-def _audit(folder: Path, foreign: list[str]) -> None:
-    """Note every file that Python opens outside `folder` and the program's own places."""
-    allowed = tuple(os.path.realpath(place) for place in (str(folder), *_OUR_OWN)) + _OUR_OWN
+@dataclass
+class _Guard:
+    """Notes every file that Python opens outside `folder` and the program's own places."""
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and isinstance(arguments[0], str | bytes):
+    folder: str = ""
+    foreign: list[str] = field(default_factory=list)
+
+    def watch(self, folder: Path) -> None:
+        """From now on this is where files may be opened."""
+        self.folder, self.foreign = os.path.realpath(folder), []
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """As `sys.addaudithook` calls it."""
+        if event == "open" and self.folder and isinstance(arguments[0], str | bytes):
             place = os.path.realpath(os.fsdecode(arguments[0]))
-            if not place.startswith(allowed):
-                foreign.append(place)
-
-    sys.addaudithook(hook)
+            if not place.startswith((self.folder, *_OUR_OWN, *_REAL)):
+                self.foreign.append(place)
 
 
-def _in_child(pipe: Connection, made: Template, case: Case, change: Change) -> None:
+def _worker(pipe: Connection, made: Template, root: Path, numbers: Sequence[int]) -> None:
+    """One case after another: what was changed is told first, so that the parent knows it if the reader never ends."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    foreign: list[str] = []
     warnings.simplefilter("ignore")
-    tempfile.tempdir = str(case.folder)  # where libraries unpack to
-    with _watched(case.outside) as opened:
-        _audit(case.folder, foreign)
-        kind, words = _outcome(made, case, change)
-        foreign += opened()
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    peak = used.ru_maxrss * 1024
-    if foreign:
-        kind, words = "outside", ", ".join(sorted(set(foreign)))[:200]
-    pipe.send((kind, words, peak, used.ru_utime + used.ru_stime))
-    pipe.close()
+    guard = _Guard()
+    sys.addaudithook(guard)
+    program = _resident()
+    for number in numbers:
+        folder = root / "cases" / f"{made.reader.name}-{number}"
+        case, change, words = damaged(made, folder, number)
+        pipe.send(words)
+        tempfile.tempdir = str(folder)  # where libraries unpack to
+        started, held = _processor(), _resident()
+        resource.setrlimit(resource.RLIMIT_CPU, (int(started + SECONDS) + 1, resource.RLIM_INFINITY))
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        with _watched(case.outside) as opened:
+            guard.watch(folder)
+            kind, said = _outcome(made, case, change)
+            foreign = sorted({*guard.foreign, *opened()})
+        guard.folder = ""
+        if foreign:
+            kind, said = "outside", ", ".join(foreign)[:200]
+        seconds, peak = _processor() - started, _resident("VmHWM") - held + program
+        tempfile.tempdir = None
+        for place in (folder, case.outside):
+            shutil.rmtree(place, ignore_errors=True)
+        pipe.send((kind, said, peak, seconds))
+        if _resident() - program > MEMORY // 8:  # what one case leaves is no fault of the next
+            break
     os._exit(0)
+
+
+def _processor() -> float:
+    """Seconds of the processor that this process has used."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _resident(what: str = "VmRSS") -> int:
+    """Bytes of this process in memory (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024
 
 
 def _outcome(made: Template, case: Case, change: Change) -> tuple[str, str]:
@@ -277,69 +310,54 @@ def _same(one: Any, other: Any) -> bool:
 # ----------------------------------------------------------------------------------------------- many cases
 
 
-@dataclass
-class _Running:
-    process: multiprocessing.process.BaseProcess
-    pipe: Connection
-    started: float
-    folder: Path
-    number: int
-    change: str
-
-
-def run(names: Sequence[str], count: int, jobs: int = 2, first: int = 0) -> Iterator[Outcome]:
-    """Try `count` cases of each reader, `jobs` at a time; the same numbers give the same cases."""
-    context = multiprocessing.get_context("fork")  # the libraries are loaded once
+def run(names: Sequence[str], count: int, first: int = 0) -> Iterator[Outcome]:
+    """Try `count` cases of each reader; the same numbers give the same cases."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
-        root = Path(place)
         for name in names:
-            made = template(READERS[name], root)
+            made = template(READERS[name], Path(place))
             waiting = list(range(first, first + count))
-            gc.collect()
-            gc.freeze()  # else the collector of every child copies the pages of all that is loaded
-            running: list[_Running] = []
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    running.append(_started(context, made, root / "cases" / f"{name}-{waiting[0]}", waiting.pop(0)))
-                done = wait([each.pipe for each in running], timeout=0.2)
-                for each in list(running):
-                    late = time.monotonic() - each.started > WAITED
-                    if each.pipe in done or late:
-                        running.remove(each)
-                        yield _ended(name, each, each.pipe in done)
+            while waiting:
+                for outcome in _batch(made, Path(place), waiting[:BATCH]):
+                    waiting.remove(outcome.number)
+                    yield outcome
 
 
-def _started(context: Any, made: Template, folder: Path, number: int) -> _Running:
-    case, change, words = damaged(made, folder, number)
-    mine, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_in_child, args=(theirs, made, case, change))
-    started = time.monotonic()
+def _batch(made: Template, root: Path, numbers: Sequence[int]) -> Iterator[Outcome]:
+    """Cases in one process, which has all libraries loaded: until one of them ends it."""
+    context = multiprocessing.get_context("fork")
+    pipe, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_worker, args=(theirs, made, root, numbers))
     process.start()
     theirs.close()
-    return _Running(process, mine, started, folder, number, words)
-
-
-def _ended(name: str, each: _Running, answered: bool) -> Outcome:
-    kind, words, peak, seconds = "slow", f"still there after {WAITED:g} s", 0, time.monotonic() - each.started
-    if answered:
-        try:
-            kind, words, peak, seconds = each.pipe.recv()
-        except EOFError:
-            each.process.join()
-            code = each.process.exitcode
-            kind, words = "traceback", f"the process died (exit code {code})"
-            # At its hard limit the kernel kills, as it does when the memory of the computer is used up.
-            if code == -signal.SIGXCPU or (code == -signal.SIGKILL and seconds > SECONDS - 1.0):
-                kind, words = "slow", f"over {SECONDS:g} s"
-    else:
-        each.process.kill()
-    each.process.join()
-    each.pipe.close()
-    for folder in (each.folder, each.folder.with_name(each.folder.name + " outside")):
-        shutil.rmtree(folder, ignore_errors=True)
-    if peak > MEMORY:
-        kind, words = "memory", f"{peak / 2**20:.0f} MB ({kind}: {words})"
-    return Outcome(name, each.number, each.change, kind, words, seconds, peak)
+    try:
+        for number in numbers:
+            change, began = "its damage was not made", time.monotonic()
+            try:
+                if pipe.poll(WAITED):
+                    change, began = pipe.recv(), time.monotonic()
+                if not pipe.poll(WAITED):
+                    process.kill()
+                    yield Outcome(made.reader.name, number, change, "slow", f"still there after {WAITED:g} s", WAITED)
+                    return
+                kind, words, peak, seconds = pipe.recv()
+            except EOFError:
+                process.join()
+                code = process.exitcode
+                if code == 0 and change == "its damage was not made":  # it grew too large, and ended by itself
+                    return
+                slow = code == -signal.SIGXCPU
+                words = f"over {SECONDS:g} s" if slow else f"the process died (exit code {code})"
+                kind, peak, seconds = ("slow" if slow else "traceback"), 0, time.monotonic() - began
+                yield Outcome(made.reader.name, number, change, kind, words, seconds)
+                return
+            if peak > MEMORY:
+                kind, words = "memory", f"{peak / 2**20:.0f} MB ({kind}: {words})"
+            yield Outcome(made.reader.name, number, change, kind, words, seconds, peak)
+    finally:
+        process.kill()
+        process.join()
+        pipe.close()
+        shutil.rmtree(root / "cases", ignore_errors=True)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

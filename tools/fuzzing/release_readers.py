@@ -17,7 +17,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from elixer_widgets import open_release, simulation
-from elixer_widgets.detection import Detection, Spectrum
+from elixer_widgets.detection import DataError, Detection, Spectrum
 from elixer_widgets.releases.base import Release
 from fuzzing.changes import ANY_TEXT, NAMED_COLUMNS
 from fuzzing.changes_fits import FITS_TABLE
@@ -227,7 +227,7 @@ def _write_catalog(folder: Path) -> Path:
     return Path(shutil.copy(_catalog(), folder / "elixer_cat.h5"))
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def _tables(path: Path) -> Reading:
     from elixer_widgets.reports.catalog_reading import read_catalog
 
     found = read_catalog(path)
@@ -235,11 +235,11 @@ def _tables(path: Path) -> dict[str, Any]:
     for name, rows in found.tables.items():
         for column in rows.dtype.names or ():
             values[f"{name}.{column}"] = rows[column]
-    return values
+    return Reading(values, found.notes)
 
 
 def _read_catalog(path: Path) -> Reading:
-    return Reading(_tables(path))
+    return _tables(path)
 
 
 def _write_merge(folder: Path) -> Path:
@@ -265,7 +265,7 @@ def _read_merge(path: Path) -> Reading:
     target = path.parent / "merged.h5"
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # on one core it starts no helpers
     merge_catalogs([path, path.parent / "b_cat.h5"], target)
-    return Reading(_tables(target))
+    return _tables(target)
 
 
 def _read_search_index(path: Path) -> Reading:
@@ -284,7 +284,10 @@ def _write_ids(folder: Path) -> Path:
 def _read_ids(path: Path) -> Reading:
     from elixer_widgets.cli_values import read_detections
 
-    return Reading({"ids": np.array(read_detections(str(path)), dtype=object).astype(str)})
+    found = read_detections(str(path))
+    if not found:  # as the command line has it
+        raise DataError(f"{path}: holds no detection number")
+    return Reading({"ids": np.array(found, dtype=object).astype(str)})
 
 
 def _write_places(folder: Path) -> Path:
