@@ -20,9 +20,7 @@ _UNITS = re.compile(
 _PARTS = re.compile(
     rf"([+-]?) ?(\d{{1,3}})( ?: ?| )(?:({_NUMBER})\3)?({_NUMBER}) ?([hd]?)", re.ASCII | re.IGNORECASE
 )  # hours or degrees, [minutes], the last part
-_PLAIN = re.compile(
-    r"([+-]?\d+\.\d*)[ \t,;]+([+-]?\d+\.\d*)(?:[ \t]+(\d{11}))?(?:[ \t]+(\d{4}(?:\.\d*)?))?", re.ASCII
-)
+_PLAIN = re.compile(r"([+-]?\d+\.\d*)[ \t,;]+([+-]?\d+\.\d*)(?:[ \t]+(\d{11}))?(?:[ \t]+(\d{4}(?:\.\d*)?))?", re.ASCII)
 _SHOT = re.compile(r"\d{11}", re.ASCII)
 _SIGNS = str.maketrans({
     "−": "-", "–": "-", "°": "d", "º": "d", "′": "m", "’": "m", "'": "m", "″": "s", "”": "s", '"': "s",

@@ -27,6 +27,7 @@ from elixer_widgets.imaging.tables import CatalogTable, magnitudes_of_fluxes, pl
 
 MAJOR = ("major", "a", "a_world", "a_image")
 MINOR = ("minor", "b", "b_world", "b_image")
+SPEC_Z = ("spec_z", "z_spec")
 ANGLE = ("theta", "pa", "theta_sky", "theta_j2000")
 
 # SExtractor gives A_WORLD in degrees, and A_IMAGE in pixels, which no table tells the size of.
@@ -80,7 +81,7 @@ class CatalogFormat:
     angle: tuple[str, ...] = ANGLE
     angle_unit: str = "deg"
     keep: Mapping[str, float] = field(default_factory=dict, hash=False)
-    spec_z: tuple[str, ...] = ("spec_z", "z_spec")
+    spec_z: tuple[str, ...] = SPEC_Z
     photo_z: tuple[str, ...] = ()
     photo_z_low: tuple[str, ...] = ()
     photo_z_high: tuple[str, ...] = ()
@@ -109,11 +110,14 @@ class CatalogFormat:
         for band, column in self.bands.items():
             used = first(columns, column.values)
             if not used:
+                columns.say(f"no {band} magnitude (no column {' or '.join(column.values[:3])})")
                 continue
             # The error that stands beside the value used; another one's error says nothing of it.
             position = column.values.index(used)
             paired = len(column.errors) == len(column.values)
             names = column.errors[position : position + 1] if paired else column.errors
+            if names and not first(columns, names):
+                columns.say(f"no error of {used} (no column {' or '.join(names)}): its magnitudes have none")
             level, noise = numbers(columns, (used,))[good], numbers(columns, names, size=ra.size)[good]
             if np.isnan(column.zero_point):
                 mags[band] = plain_magnitudes(level, noise)
@@ -128,6 +132,7 @@ class CatalogFormat:
         for what, axis in (("major", self.major), ("minor", self.minor), ("position_angle", self.angle)):
             scale = _axis_unit(columns, first(columns, axis))
             shape[what] = numbers(columns, axis, size=ra.size)[good] * (1.0 if what == "position_angle" else scale)
+        self._say_what_is_lacking(columns)
         z = [numbers(columns, names, size=ra.size)[good] for names in redshifts]
         return CatalogTable(
             ra=ra[good],
@@ -139,6 +144,18 @@ class CatalogFormat:
             notes=tuple(columns.notes),
             **shape,
         )
+
+    def _say_what_is_lacking(self, columns: Read) -> None:
+        """Note the columns that this format names and the table has not; those of any name are not missed."""
+        shapes = {"semi-major axis": self.major, "semi-minor axis": self.minor, "position angle": self.angle}
+        redshifts = {"redshift": self.spec_z, "photometric redshift": self.photo_z}
+        redshifts |= {"low end": self.photo_z_low, "high end": self.photo_z_high}
+        usual = (MAJOR, MINOR, ANGLE, SPEC_Z)
+        some = any(first(columns, names) for names in shapes.values())
+        for what, names in {**shapes, **redshifts}.items():
+            asked = names not in usual or (some and what in shapes)
+            if names and asked and not first(columns, names):
+                columns.say(f"no {what} (no column {' or '.join(names[:3])}): it is left empty")
 
 
 def _axis_unit(columns: Read, name: str) -> float:
@@ -185,6 +202,8 @@ class TractorFormat:
         mags = {}
         for band in bands:
             if f"flux_{band}" not in columns:
+                if f"flux_ivar_{band}" in columns:
+                    columns.say(f"no {band} magnitude (no column flux_{band}, though it has an error)")
                 continue
             # No inverse variance means that the band was not observed here, whatever the flux column says.
             variance = numbers(columns, (f"flux_ivar_{band}",), size=ra.size)
@@ -192,6 +211,7 @@ class TractorFormat:
             sigma = np.where(seen, 1.0 / np.sqrt(np.where(seen, variance, 1.0)), np.nan)
             flux = np.where(seen, numbers(columns, (f"flux_{band}",)), np.nan)
             if f"flux_ivar_{band}" not in columns:
+                columns.say(f"no error of flux_{band} (no column flux_ivar_{band}): its magnitudes have none")
                 flux = numbers(columns, (f"flux_{band}",))
             mags[band] = magnitudes_of_fluxes(flux[good], sigma[good], 22.5)
         if not mags:
@@ -212,6 +232,12 @@ class TractorFormat:
     @staticmethod
     def _shapes(columns: Columns, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One shape a source; releases before DR9 have one for the disc and one for the bulge: the wider is taken."""
+        names = ("shape_r", "shape_e1", "shape_e2")
+        if "shape_r" not in columns:
+            names = tuple(f"shape{kind}_{part}" for kind in ("exp", "dev") for part in ("r", "e1", "e2"))
+        missing = [name for name in names if name not in columns]
+        if missing and isinstance(columns, Read):
+            columns.say(f"no column {', '.join(missing)}: shapes are not whole")
         if "shape_r" in columns:
             return tractor_shape(*(numbers(columns, (f"shape_{part}",), size=size) for part in ("r", "e1", "e2")))
         disc, bulge = (

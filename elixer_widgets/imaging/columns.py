@@ -15,6 +15,7 @@ import pandas as pd
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
+from astropy.table.meta import get_header_from_yaml
 
 from elixer_widgets._fits_files import open_fits_file
 from elixer_widgets._packed import require_file
@@ -28,7 +29,8 @@ RA = ("ra", "alpha_j2000", "x_world", "alphawin_j2000", "coord_ra", "raj2000", "
 DEC = ("dec", "delta_j2000", "y_world", "deltawin_j2000", "coord_dec", "dej2000", "plug_dec")
 
 _FITS = re.compile(r"\.fits?(\.fz|\.gz|\.bz2)?$")
-_LARGEST_XML = 200_000_000  # bytes of a VOTable or ECSV, which are held whole
+_LARGEST_XML = 25_000_000  # bytes of a VOTable, of which a million rows would take minutes
+_LARGEST_HEADER = 1_000_000  # bytes of the header of an ECSV
 
 
 class Read(dict[str, np.ndarray]):
@@ -81,7 +83,7 @@ def read_columns(path: Path, wanted: Iterable[str], radians: Iterable[str] = ())
         with path.open("rb") as file:
             start = file.read(512).lstrip(b"\xef\xbb\xbf \r\n")
         if start.startswith(b"# %ECSV") or b"<VOTABLE" in start or start.startswith(b"<?xml"):
-            found = _described(path, "ascii.ecsv" if start.startswith(b"#") else "votable", wanted)
+            found = _ecsv(path, wanted) if start.startswith(b"#") else _votable(path, wanted)
         else:
             found = _text_columns(path, wanted)
     found.path = path
@@ -92,10 +94,10 @@ def read_columns(path: Path, wanted: Iterable[str], radians: Iterable[str] = ())
     return found
 
 
-def _text_columns(path: Path, wanted: set[str]) -> Read:
+def _text_columns(path: Path, wanted: set[str], is_csv: bool = False) -> Read:
     table = read_text(
         path,
-        path.suffix.lower() == ".csv",
+        is_csv or path.suffix.lower() == ".csv",
         lambda name: plain_name(name) in wanted,
         lambda name: plain_name(name) in IDENTIFIERS,
     )
@@ -105,17 +107,38 @@ def _text_columns(path: Path, wanted: set[str]) -> Read:
     return found
 
 
-def _described(path: Path, form: str, wanted: set[str]) -> Read:
-    """A VOTable or ECSV: the library knows its masks and units."""
+def _ecsv(path: Path, wanted: set[str]) -> Read:
+    """An ECSV: units from its header, rows as of any table of text; empty ones are missing."""
+    lines: list[str] = []
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        while (line := file.readline(_LARGEST_HEADER)).startswith("#") and sum(map(len, lines)) < _LARGEST_HEADER:
+            lines.append(line[2:].rstrip("\n"))
+    try:
+        header = get_header_from_yaml(lines[1:])
+        described = {str(column["name"]): column for column in header["datatype"]}
+    except Exception as error:  # YAML fails in any of its parts
+        raise DataError(f"{path}: cannot be read as ECSV ({_short(error)}); fetch it again") from error
+    found = _text_columns(path, wanted, is_csv=True)
+    for label, column in described.items():
+        name = plain_name(label)
+        if name in found and column.get("unit"):
+            found.units.setdefault(name, str(column["unit"]))
+    missing = [label for label in described if plain_name(label) in wanted and plain_name(label) not in found]
+    if missing:
+        raise DataError(f"{path}: its header describes {missing[0]!r:.40}, which its table lacks; fetch it again")
+    return found
+
+
+def _votable(path: Path, wanted: set[str]) -> Read:
+    """A VOTable: the library knows its masks and units."""
     if path.stat().st_size > _LARGEST_XML:
         raise DataError(f"{path}: has over {_LARGEST_XML / 1e6:.0f} MB; make a FITS table of it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            table = Table.read(path, format=form)
+            table = Table.read(path, format="votable")
     except Exception as error:  # a damaged file makes the table library fail in any of its parts
-        what = form.rpartition(".")[2].upper()
-        raise DataError(f"{path}: cannot be read as {what} ({_short(error)}); fetch it again") from error
+        raise DataError(f"{path}: cannot be read as a VOTable ({_short(error)}); fetch it again") from error
     found = Read()
     for label in table.colnames:
         name, column = plain_name(label), table[label]

@@ -87,6 +87,11 @@ class RedshiftFormat:
         ra, dec, good = positions(columns, RA, DEC, path)
         z = numbers(columns, self.z, path)
         low, high = (numbers(columns, names, size=ra.size) for names in (self.low, self.high))
+        have = [names for names in (self.low, self.high) if first(columns, names)]
+        if len(have) == 1:
+            columns.say(f"only one end of the interval of its redshifts ({first(columns, have[0])})")
+        if self.spec_type[0] and self.spec_type[0] not in columns:
+            columns.say(f"no column {self.spec_type[0]}: no redshift is taken for a spectroscopic one")
         good &= np.isfinite(z) & (z >= 0)
         spec = np.zeros(ra.size, dtype=bool)
         if self.spec_type[0] in columns:

@@ -55,7 +55,7 @@ def _separator(line: str, is_csv: bool) -> str:
     counts = {mark: line.count(mark) for mark in (";", "\t", ",")}
     if counts[";"]:
         return ";"  # commas are then those of decimals
-    if is_csv:
+    if is_csv and (counts["\t"] or counts[","]):
         return "\t" if counts["\t"] > counts[","] else ","
     if counts[","] and len(line.split()) <= counts[","] + 1:
         return ","

@@ -11,6 +11,7 @@ from elixer_widgets._files import named_path
 from elixer_widgets.detection import DataError
 from elixer_widgets.releases.base import Release, ReleaseIndex
 from elixer_widgets.releases.hdr import HdrRelease, find_tree
+from elixer_widgets.releases.layout import text
 from elixer_widgets.releases.reading import is_hdf5, open_h5
 from elixer_widgets.releases.spectra_files import SpectraRelease
 from elixer_widgets.releases.spectrum_formats import HDF5_SUFFIXES
@@ -80,7 +81,7 @@ def open_release(
 
 def _open_hdf5(path: Path, columns: Mapping[str, str] | None, unit: str, medium: str) -> Release:
     with open_h5(path) as file:
-        keys = set(file)
+        keys = set(map(text, file))  # names that are no UTF-8 come as bytes
         cube = any(name.startswith("virus_") for name in keys)
     for held, kind in _OTHER_KINDS:
         if held <= keys:

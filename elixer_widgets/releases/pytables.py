@@ -318,6 +318,14 @@ def _usable_index(file: h5py.File, table_path: str, column: str) -> tuple[h5py.G
     rest = int(group["sortedLR"].attrs.get("nelements", -1))
     if rest < 0 or rest != int(group["indicesLR"].attrs.get("nelements", -1)):
         return None
+    # Its other parts fit its keys: a row of each for a row of them.
+    slices, width = (*group["sorted"].shape, 1)[:2]
+    if (
+        group["ranges"].shape != (slices, 2)
+        or group["bounds"].shape[0] != slices
+        or group["bounds"].size > slices * width
+    ):
+        return None
     return (group, rest) if group["sorted"].size + rest == file[table_path].shape[0] else None
 
 

@@ -220,6 +220,8 @@ def _error(
             f"{where}: {columns.error!r} is in {own}, which is not a unit of {columns.flux!r}; "
             "name another error column"
         )
+    if made.factor != scale.factor:
+        notes.append(f"the error in a unit of its own: {made.words}")
     return values * made.factor
 
 

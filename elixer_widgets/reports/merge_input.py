@@ -110,6 +110,8 @@ class Catalog:
         if name not in self.names:
             return None
         try:
+            if self.file.links.get_info(name.encode()).type == h5py.h5l.TYPE_SOFT:
+                raise ValueError("it is a link to something else")
             source = h5py.h5d.open(self.file, name.encode())
             stored = source.get_type()
             dtype, same = self.reader.kind(name, stored, layout)

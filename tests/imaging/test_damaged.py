@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
+from astropy.wcs import WCS
 
 from elixer_widgets._cache import CACHE_VARIABLE
+from elixer_widgets._sections import find_plane
 from elixer_widgets.detection import Cutout, DataError
 from elixer_widgets.imaging.catalog_formats import CatalogFormat, Column
 from elixer_widgets.imaging.columns import sexagesimal
@@ -24,6 +28,7 @@ from tests.imaging.sky import DEC, RA, gaussian, wcs, write_image
 
 SURVEY = next(survey for survey in SURVEYS if survey.name == "DECaLS")
 NAME = "legacysurvey-{}-image-{}.fits"
+BARE = CatalogFormat(("x",), {"g": Column(("mag_g", "mag_auto"))})
 SIMPLE = CatalogFormat(("x",), {"g": Column(("mag_g", "mag_auto"), ("err_g", "magerr_auto"))})
 
 
@@ -147,10 +152,39 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, monkeypatch: pytest.Monkey
 # --------------------------------------------------------------------------------------------------- catalogues
 
 
-def read(path: Path, content: str, form: CatalogFormat = SIMPLE) -> tuple[list[float], list[float], list[float], str]:
+def read(path: Path, content: str, form: CatalogFormat = BARE) -> tuple[list[float], list[float], list[float], str]:
     path.write_text(content, encoding="utf-8")
     table = form.read(path, "T")
     return table.ra.tolist(), table.dec.tolist(), table.mags["g"][0].tolist(), "; ".join(table.notes)
+
+
+def test_a_column_that_is_not_there_is_said(tmp_path: Path) -> None:
+    said = read(tmp_path / "t.cat", "# ra dec mag_g a_world\n1 2 21 0.001\n", SIMPLE)[3]
+    assert "no error of mag_g (no column err_g)" in said
+    assert "no semi-minor axis" in said and "no position angle" in said and "semi-major" not in said
+    two = CatalogFormat(("x",), {"g": Column(("mag_g",)), "r": Column(("mag_r",))}, photo_z=("z_p",))
+    said = read(tmp_path / "t.cat", "# ra dec mag_g\n1 2 21\n", two)[3]
+    assert "no r magnitude (no column mag_r)" in said and "no photometric redshift (no column z_p)" in said
+
+
+def test_units_and_empty_fields_of_an_ecsv(tmp_path: Path) -> None:
+    path = tmp_path / "t.ecsv"
+    table = MaskedColumn([21.0, 22.0], mask=[False, True])
+    Table({"ra": [0.1, 0.2] * u.rad, "dec": [0.01, 0.02] * u.rad, "mag_g": table}).write(path)
+    found = BARE.read(path, "T")
+    np.testing.assert_allclose(found.ra, np.degrees([0.1, 0.2]))
+    np.testing.assert_array_equal(found.mags["g"][0], [21.0, np.nan])
+
+
+def test_what_follows_a_packed_image_is_not_unpacked(tmp_path: Path) -> None:
+    header = WCS(naxis=2)
+    header.wcs.ctype, header.wcs.crval, header.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [150.0, 2.0], [-1e-4, 1e-4]
+    fits.PrimaryHDU(np.ones((20, 20), np.float32), header.to_header()).writeto(tmp_path / "a.fits")
+    packed = gzip.compress((tmp_path / "a.fits").read_bytes()) + gzip.compress(bytes(2**24)) * 200
+    (tmp_path / "a.fits.gz").write_bytes(packed)
+    started = time.process_time()
+    assert find_plane(tmp_path / "a.fits.gz").shape == (20, 20)
+    assert time.process_time() - started < 3.0
 
 
 def test_sextractors_last_column_may_be_a_vector(tmp_path: Path) -> None:

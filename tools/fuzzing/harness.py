@@ -345,6 +345,8 @@ def _batch(made: Template, root: Path, numbers: Sequence[int]) -> Iterator[Outco
                 code = process.exitcode
                 if code == 0 and change == "its damage was not made":  # it grew too large, and ended by itself
                     return
+                if change == "its damage was not made":
+                    raise RuntimeError(f"{made.reader.name} {number}: the change failed, not the reader") from None
                 slow = code == -signal.SIGXCPU
                 words = f"over {SECONDS:g} s" if slow else f"the process died (exit code {code})"
                 kind, peak, seconds = ("slow" if slow else "traceback"), 0, time.monotonic() - began

@@ -265,7 +265,9 @@ def _read_merge(path: Path) -> Reading:
     target = path.parent / "merged.h5"
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # on one core it starts no helpers
     merge_catalogs([path, path.parent / "b_cat.h5"], target)
-    return _tables(target)
+    # What an input lacks is filled, as `merge_catalogs` says; the input itself tells what that is.
+    lacking = _tables(path).said
+    return Reading(_tables(target).values, lacking)
 
 
 def _read_search_index(path: Path) -> Reading:
