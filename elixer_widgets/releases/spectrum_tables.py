@@ -220,7 +220,7 @@ def _error(
             f"{where}: {columns.error!r} is in {own}, which is not a unit of {columns.flux!r}; "
             "name another error column"
         )
-    if made.factor != scale.factor:
+    if not np.array_equal(np.broadcast_to(made.factor, wave.shape), np.broadcast_to(scale.factor, wave.shape)):
         notes.append(f"the error in a unit of its own: {made.words}")
     return values * made.factor
 
