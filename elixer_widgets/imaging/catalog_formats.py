@@ -232,7 +232,7 @@ class TractorFormat:
     @staticmethod
     def _shapes(columns: Columns, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One shape a source; releases before DR9 have one for the disc and one for the bulge: the wider is taken."""
-        names = ("shape_r", "shape_e1", "shape_e2")
+        names: tuple[str, ...] = ("shape_r", "shape_e1", "shape_e2")
         if "shape_r" not in columns:
             names = tuple(f"shape{kind}_{part}" for kind in ("exp", "dev") for part in ("r", "e1", "e2"))
         missing = [name for name in names if name not in columns]
