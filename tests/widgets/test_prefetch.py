@@ -148,7 +148,7 @@ def memory() -> float:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc: Linux only")
-def test_500_page_turns_leave_no_widget_and_no_memory_behind(faked, monkeypatch):
+def test_150_page_turns_leave_no_widget_and_no_memory_behind(faked, monkeypatch):
     monkeypatch.setattr(prefetch, "PAUSE", 0.0)
     monkeypatch.setattr(state_module, "NEIGHBOURS", (1, -1))
 
@@ -165,7 +165,7 @@ def test_500_page_turns_leave_no_widget_and_no_memory_behind(faked, monkeypatch)
 
     turn(60)  # what is made once and kept is made by now
     widgets, before = len(_instances), memory()
-    turn(500)
+    turn(150)
     explorer.state._prefetch.end()
     after = len(_instances)
     assert after == widgets
