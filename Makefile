@@ -11,7 +11,7 @@ RELEASE ?=
 # detections of the long run of many in `make bench`; 2000 take a quarter of an hour
 BULK ?= 96
 
-.PHONY: help explore env aladin test lint test-core test-browser test-floor browser slurm bench lock clean
+.PHONY: help explore env aladin test lint test-core test-browser test-floor browser slurm bench lock sbom clean
 
 help:
 	@echo "make explore   environment, simulated release, dashboard in the browser (RELEASE=path for your own data)"
@@ -20,20 +20,21 @@ help:
 	@echo "make bench     how long things take"
 	@echo "make lint      ruff, mypy and the import rules"
 	@echo "make lock      write the lock files anew"
+	@echo "make sbom      list what is installed, with licences"
 	@echo "make clean     remove the environments and caches"
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@$(BIN)/python -c "" 2>/dev/null || { python=$$(sh tools/find_python.sh) && \
 	echo "environment: $$python -> $(VENV)" && rm -rf $(VENV) && "$$python" -m venv $(VENV); }
-	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-uv.lock
+	@$(BIN)/uv pip install -q --require-hashes --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@$(BIN)/uv pip install -q --no-deps --python $(BIN)/python -e .
 	@touch $@
 
 $(FLOOR)/.ready: requirements-floor.lock pyproject.toml $(VENV)/.ready
 	@$(FLOOR)/bin/python -c "" 2>/dev/null || { python=$$(sh tools/find_python.sh python3.12) && \
 	echo "oldest supported packages: $$python -> $(FLOOR)" && rm -rf $(FLOOR) && "$$python" -m venv $(FLOOR); }
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(FLOOR)/bin/python -r requirements-floor.lock
+	@$(BIN)/uv pip install -q --require-hashes --compile-bytecode --python $(FLOOR)/bin/python -r requirements-floor.lock
 	@$(BIN)/uv pip install -q --no-deps --python $(FLOOR)/bin/python -e .
 	@touch $@
 
@@ -78,12 +79,17 @@ bench: $(VENV)/.ready browser
 	$(BIN)/python tools/bench_campaign.py
 	$(BIN)/python tools/bench_published.py
 
-# Versions only: no addresses, so that a mirror works as well.
+# Versions and checksums: no addresses, so that a mirror works as well, and nothing that was changed on its way.
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	--generate-hashes
 lock: $(VENV)/.ready
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	    --all-extras pyproject.toml -o requirements.lock --upgrade
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	    --extra test --constraint tests/floor.txt pyproject.toml -o requirements-floor.lock --upgrade
+	$(COMPILE) --all-extras pyproject.toml -o requirements.lock --upgrade
+	$(COMPILE) --extra test --constraint tests/floor.txt pyproject.toml -o requirements-floor.lock --upgrade
+	echo uv | $(COMPILE) - -o requirements-uv.lock --upgrade
+
+# What this was made of: all packages that are installed, with versions and licences, as CycloneDX; and a list for people.
+sbom: $(VENV)/.ready
+	$(BIN)/python tools/list_licences.py --sbom sbom.cdx.json --table docs/licences.md
 
 clean:
 	rm -rf $(VENV) $(FLOOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
