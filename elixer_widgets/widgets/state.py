@@ -129,6 +129,8 @@ class ExplorerState(Acting):
     detection = Instance(Detection, allow_none=True)
     measurements = Instance(Measurements, allow_none=True)
     interpretation = Instance(Interpretation, allow_none=True)
+    AT_ONCE = frozenset(("band", "width", "smoothing", "stretch", "field", "blink", "zoom", "selected_match"))
+
     band = Unicode("")
     busy = Bool(False)
     width = Int(1440)

@@ -34,6 +34,9 @@ class Together(HasTraits):
         write into them again what holds.
     """
 
+    AT_ONCE: frozenset[str] = frozenset()
+    """Traits by which several panels draw, and nothing is measured: the browser is told of a change by one message."""
+
     page: int = 0
     not_taken = Int(0)
 
@@ -57,12 +60,12 @@ class Together(HasTraits):
         return lock
 
     def __setattr__(self, name: str, value: Any) -> None:
-        with self.lock:
+        with self.lock, self.together() if name in self.AT_ONCE else nullcontext():
             super().__setattr__(name, value)
 
     def set_trait(self, name: str, value: Any) -> None:
         """As of all traits, alone."""
-        with self.lock:
+        with self.lock, self.together() if name in self.AT_ONCE else nullcontext():
             super().set_trait(name, value)
 
     @contextmanager

@@ -95,7 +95,9 @@ class Verdict(Panel):
         if interpretation is not None and interpretation.measurements.detection is detection:
             self.line.markup = f'<div class="ew-verdict-line">{draw(interpretation)}</div>'
         else:
-            wait = f'<em class="ew-wait">{"measuring …" if self.state.busy else "no verdict"}</em>'
+            wait = (
+                f'<em class="ew-wait">{"measuring …" if self.state.busy or not self.state.whole else "no verdict"}</em>'
+            )
             who = where(detection) if detection is not None else '<span class="ew-who"><b>nothing shown</b></span>'
             self.line.markup = f'<div class="ew-verdict-line">{who}{wait}</div>'
 
