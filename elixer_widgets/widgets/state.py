@@ -259,16 +259,17 @@ class ExplorerState(Acting):
         if self.refuses():
             return
         before, self._refused = self.choices, False
-        try:
-            self.choices = wanted
-        except TraitError as error:
-            self.message = str(error)
-            return
-        if self._refused:  # what cannot be must not leave the page without a verdict
-            why = self.message
-            self.choices = before
-            self.message = why
-            return
+        with self.together():  # the browser sees a choice with all that follows from it
+            try:
+                self.choices = wanted
+            except TraitError as error:
+                self.message = str(error)
+                return
+            if self._refused:  # what cannot be must not leave the page without a verdict
+                why = self.message
+                self.choices = before
+                self.message = why
+                return
         if self.choices != before:
             if not self._passing:
                 self._past.append(before)
@@ -280,7 +281,8 @@ class ExplorerState(Acting):
 
     def _step(self, choices: Choices) -> None:
         self._passing = False
-        self.choices = choices
+        with self.together():
+            self.choices = choices
         self._tell_history()
         self.decided += 1
 
