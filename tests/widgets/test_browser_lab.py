@@ -14,6 +14,8 @@ def run_all(visit, url):
     page = visit.page
     page.goto(url, timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=90_000)
+    if "/lab/" in url:
+        page.wait_for_selector("text=/\\| Idle/", timeout=90_000)  # before its kernel is there nothing is run
     page.wait_for_timeout(1500)  # the menus come before they answer
     visit.errors.clear()  # Notebook 7 stumbles over a setting of its own while it starts
     page.click('.lm-MenuBar-itemLabel:has-text("Run")')
