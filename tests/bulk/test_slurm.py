@@ -106,11 +106,13 @@ def test_submit_kill_cancel_recover_merge(slurm: dict[str, str], simulated: Path
     assert submitted.returncode == 0, submitted.stderr
     assert "8 detections in 2 dispatch folders of 1 worker, 2 jobs" in submitted.stdout
     assert (folder / "dispatch_0001" / "dispatch_0001").read_text().split() == [str(each) for each in chosen[4:]]
-    array, _ = (folder / "elixer.jobs").read_text().split()
+    array, last = (folder / "elixer.jobs").read_text().split()
 
     # while it runs: the same command is refused, a worker is killed, the other share is cancelled
     refused = call(*SELIXER, *words)
-    assert refused.returncode == 2 and f"still in the queue; wait, or end them: scancel {array}" in refused.stderr
+    assert refused.returncode == 2, refused.stderr
+    # on a busy computer SLURM leaves a job that it is starting out of its list for a moment
+    assert any(f"still in the queue; wait, or end them: scancel {each}" in refused.stderr for each in (array, last))
     _until(lambda: list(shares[0].glob("5*.pdf")))
     victim = _worker_of(shares[0])
     assert victim
