@@ -35,7 +35,8 @@ def write_row(parts: Path, series: int, tables: Tables, within: Path) -> Path:
     """
     path = parts / _name("row", series, ".npz")
     with replacing(path, within) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **tables)  # type: ignore[arg-type]
+        # numpy before 2 knows no `allow_pickle` here, and would keep it as one more table; reading refuses pickles
+        np.savez(file, **tables)  # type: ignore[arg-type]
     return path
 
 
