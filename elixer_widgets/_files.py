@@ -318,20 +318,6 @@ class Lost(DataError):
     """The lock is not ours any more."""
 
 
-def held_already(lock: Path) -> Held:
-    """The lock that this process, or the one it works for, holds.
-
-    Raises
-    ------
-    Lost
-        If there is none.
-    """
-    owner = _read(lock)
-    if owner is None:
-        raise Lost(f"{lock.parent.parent}: nobody holds this folder, or it is gone")
-    return Held(lock, owner.token)
-
-
 def lock_beside(target: Path) -> Path:
     """Where the lock of a single file lies."""
     return target.parent / f"{OWN}lock-{hashlib.sha256(target.name.encode(errors='surrogateescape')).hexdigest()[:16]}"

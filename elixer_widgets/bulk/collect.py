@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from elixer_widgets._files import Busy
 from elixer_widgets.bulk.output import FAILURES, Output, Summary, finish_catalog, only_run, stored, write_failures
-from elixer_widgets.bulk.slurm import dispatches
+from elixer_widgets.bulk.slurm import Dispatch, dispatches
 from elixer_widgets.detection import DataError
 
 MERGED = "elixer_merged_cat.h5"
@@ -35,8 +36,8 @@ def take_over(folder: Path, name: str) -> list[Path]:
             continue
         if output.parts.is_dir():
             try:
-                with only_run(output):
-                    finish_catalog(output)
+                with only_run(output) as held:
+                    finish_catalog(output, held)
             except Busy:  # it still runs: its rows so far are taken another time
                 pass
         if output.catalog.is_file():
@@ -60,19 +61,26 @@ def collect(folder: Path) -> Summary:
     Raises
     ------
     DataError
-        If there are no shares.
+        If there are no shares, or somebody else brings them together.
     """
     from elixer_widgets.reports import merge_catalogs
 
     shares = dispatches(folder)
     if not shares:
         raise DataError(f"{folder}: has no dispatch_XXXX folder, so there is nothing to bring together")
-    paths = take_over(folder, folder.name)
-    target = folder / MERGED
-    if paths:
-        merge_catalogs(paths, target, unique=True)
-    summary = Summary()
     whole = Output(folder)
+    with only_run(whole) as held:
+        paths = take_over(folder, folder.name)
+        if paths:
+            merge_catalogs(paths, folder / MERGED, unique=True)
+        summary = _summed(whole, shares)
+        write_failures(whole, summary.failed, held)
+    return summary
+
+
+def _summed(whole: Output, shares: Iterable[Dispatch]) -> Summary:
+    """What the shares have done, and for the rest what they have noted."""
+    summary = Summary()
     for each in shares:
         output = each.output(whole)
         have = stored(output) if output.folder.is_dir() else set()
@@ -82,7 +90,6 @@ def collect(folder: Path) -> Summary:
                 summary.done.append(detectid)
             else:
                 summary.failed[detectid] = reasons.get(detectid, MISSING)
-    write_failures(whole, summary.failed)
     return summary
 
 

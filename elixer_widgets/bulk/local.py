@@ -182,8 +182,8 @@ def _work(
     finally:
         try:
             _recount(job, todo, summary)
-            finish_catalog(job.output)
-            write_failures(job.output, summary.failed)
+            finish_catalog(job.output, job.held)
+            write_failures(job.output, summary.failed, job.held)
         except (DataError, OSError) as error:
             trouble = trouble or DataError(str(error))
     if trouble is not None:

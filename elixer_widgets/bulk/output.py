@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elixer_widgets._files import Held, held_already, holding, made_folder, made_here, write_text
+from elixer_widgets._files import Held, holding, made_folder, made_here, write_text
 from elixer_widgets.detection import DataError
 
 if TYPE_CHECKING:
@@ -242,11 +242,11 @@ def only_run(output: Output) -> Iterator[Held]:
             output.parts.rmdir()
 
 
-def finish_catalog(output: Output) -> None:
+def finish_catalog(output: Output, held: Held) -> None:
     """Merge the parts into the run's catalogue; of a repeated detection the newest rows stay.
 
-    To be called within `only_run`. Killed at any moment, the parts or the catalogue have every row, and what is in both
-    is merged away next time.
+    `held`: the folder, from `only_run`. Killed at any moment, the parts or the catalogue have every row, and what is in
+    both is merged away next time.
 
     Raises
     ------
@@ -260,19 +260,21 @@ def finish_catalog(output: Output) -> None:
     for path in output.pieces(".npz"):
         rows.setdefault(_series(path), []).append(path)
     for series, paths in rows.items():
-        gather(output.parts, series, paths, held_already(output.parts / LOCK).workplace())
+        gather(output.parts, series, paths, held.workplace())
     parts = output.pieces(".h5")
     if not parts:
         return
-    fresh = held_already(output.parts / LOCK).workplace() / "merged.h5"
+    fresh = held.workplace() / "merged.h5"
     merge_catalogs(output.catalogs(), fresh, unique=True, in_sequence=True)
     fresh.replace(output.catalog)
     for path in parts:
         path.unlink(missing_ok=True)
 
 
-def write_failures(output: Output, failed: dict[int, str]) -> None:
+def write_failures(output: Output, failed: dict[int, str], held: Held) -> None:
     """List what failed and why, in a form that `--dets` reads; no list if nothing did.
+
+    `held`: the folder, from `only_run`.
 
     Raises
     ------
@@ -286,7 +288,7 @@ def write_failures(output: Output, failed: dict[int, str]) -> None:
         path.unlink(missing_ok=True)
         return
     listed = "".join(f"{detectid}  # {' '.join(reason.split())}\n" for detectid, reason in failed.items())
-    write_text(path, listed, held_already(output.parts / LOCK).workplace())
+    write_text(path, listed, held.workplace())
 
 
 def unfinished(outputs: Iterable[Output], detectids: Sequence[int]) -> list[int]:

@@ -6,6 +6,8 @@ import logging
 import os
 import resource
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from elixer_widgets import analysis, reports
-from elixer_widgets._files import held_already, replacing
+from elixer_widgets._files import Held, replacing
 from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.bulk import Output, finished, run
 from elixer_widgets.bulk.output import LOCK, only_run, stored
@@ -148,7 +150,7 @@ def test_parts_of_a_killed_run_are_taken_over(
     output = Output(tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(work, "PART_SECONDS", 0.0)
-        patch.setattr(local, "finish_catalog", lambda output: None)
+        patch.setattr(local, "finish_catalog", lambda output, held: None)
         run(fake, fake.ids[:2], output)
     assert not output.catalog.exists() and len(list(output.parts.iterdir())) == 2
     summary = run(fake, fake.ids[:3], output, recover=True)
@@ -160,17 +162,26 @@ def test_parts_of_a_killed_run_are_taken_over(
 def test_what_a_killed_worker_left_half_written_is_swept_away(
     fake: FakeRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from elixer_widgets.bulk import local
+
     output = Output(tmp_path / "run")
-    real = analysis.interpret
+    real, really_only, locks = analysis.interpret, local.only_run, list[Held]()
+
+    @contextmanager
+    def only_run(output: Output) -> Iterator[Held]:
+        with really_only(output) as held:
+            locks.append(held)
+            yield held
 
     def leaving(measurements: Measurements) -> Interpretation:
-        with replacing(output.parts / "row_x.npz", held_already(output.parts / LOCK).workplace()) as temporary:
+        with replacing(output.parts / "row_x.npz", locks[0].workplace()) as temporary:
             os.link(temporary, temporary.with_suffix(".half"))  # what a kill would leave
             temporary.replace(temporary.with_suffix(".rest"))
             temporary.touch()
         (output.parts / "row_x.npz").unlink()
         return real(measurements)
 
+    monkeypatch.setattr(local, "only_run", only_run)
     monkeypatch.setattr(analysis, "interpret", leaving)
     assert run(fake, fake.ids[:2], output).code == 0
     assert sorted(path.name for path in output.folder.glob("*.pdf")) == [f"{each}.pdf" for each in fake.ids[:2]]

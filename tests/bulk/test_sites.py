@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elixer_widgets import cli
+from elixer_widgets._files import Busy
 from elixer_widgets.bulk import Output
-from elixer_widgets.bulk.collect import collect
+from elixer_widgets.bulk.collect import MISSING, collect
+from elixer_widgets.bulk.output import FAILURES, only_run
 from elixer_widgets.bulk.sites import Queue, plan, read_sites, split, this_site
 from elixer_widgets.bulk.slurm import Wishes, add_dispatches, dispatches, script, to_do
 from elixer_widgets.detection import DataError
@@ -118,6 +120,21 @@ def test_a_longer_list_adds_shares(tmp_path: Path) -> None:
     assert (output.folder / "dispatch_0002" / "dispatch_0002").read_text() == "4\n"
     with pytest.raises(DataError, match="nothing to bring together"):
         collect(tmp_path)
+
+
+def test_shares_that_were_never_processed_are_listed(tmp_path: Path) -> None:
+    """Every job was cancelled before it began: all of the list is still to do, and one at a time tells so."""
+    output = Output(tmp_path / "run")
+    output.folder.mkdir()
+    add_dispatches(output.folder, [1, 2, 3], 2)
+    summary = collect(output.folder)
+    assert summary.done == [] and summary.failed == dict.fromkeys([1, 2, 3], MISSING)
+    listed = (output.folder / FAILURES).read_text()
+    assert listed == "".join(f"{each}  # {MISSING}\n" for each in [1, 2, 3])
+    assert sorted(path.name for path in output.folder.iterdir()) == ["dispatch_0000", "dispatch_0001", FAILURES]
+    with only_run(output), pytest.raises(Busy, match="another run is writing here"):
+        collect(output.folder)
+    assert (output.folder / FAILURES).read_text() == listed
 
 
 def test_scripts_without_submission(
