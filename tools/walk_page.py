@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,9 +29,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
+from lab_server import lab_running
 from page_truth import READ, Truth, wrong
 
 from elixer_widgets.campaigns import Campaign, Definition
@@ -290,14 +287,6 @@ def open_page(browser: Any, url: str, times: float = 1.0) -> Any:
     return page
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2):
-            return True
-    except (URLError, OSError):
-        return False
-
-
 def write_notebook(path: Path, release: Path | str, pages: int) -> None:
     """A notebook that shows so many pages of the release."""
     sources = [f"from elixer_widgets import open_release\nfrom elixer_widgets.widgets.explorer import Explorer\n"
@@ -310,30 +299,6 @@ def write_notebook(path: Path, release: Path | str, pages: int) -> None:
     path.write_text(
         json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
     )
-
-
-@contextmanager
-def lab_running(folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """The address of a JupyterLab on this folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-        "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None",
-    ]  # fmt: skip
-    with open(folder / "lab.log", "wb") as log:
-        server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
-        try:
-            while not _answers(f"http://127.0.0.1:{port}/api"):
-                if server.poll() is not None:
-                    raise RuntimeError((folder / "lab.log").read_text())
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(30)
 
 
 def open_lab(browser: Any, url: str, pages: int, times: float) -> Any:

@@ -10,9 +10,6 @@ from elixer_widgets.analysis import Aperture
 from elixer_widgets.widgets.state import ExplorerState
 from elixer_widgets.widgets.tiles import CHOICES
 
-FOLLOWED = ("detection", "choices", "zoom", "smoothing", "stretch", "field", "band", "blink")
-"""Traits of the state that the address holds."""
-
 
 def detectid_of(query: str) -> str | None:
     """The detection number that a query asks for."""

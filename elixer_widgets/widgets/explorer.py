@@ -12,7 +12,7 @@ import ipywidgets as W
 from traitlets import Bool, Dict, HasTraits, Int, List, Unicode
 
 from elixer_widgets.releases.base import Release
-from elixer_widgets.widgets.address import FOLLOWED, query_of
+from elixer_widgets.widgets.address import query_of
 from elixer_widgets.widgets.bundle import Bundle, Ear
 from elixer_widgets.widgets.connection import Connection, kept_words
 from elixer_widgets.widgets.continua import Continua
@@ -68,7 +68,6 @@ class PageFrame(Hearing):
     title = Unicode("ELiXer Widgets").tag(sync=True)
     busy = Bool(False, help="a measurement is under way").tag(sync=True)
     width = Int(1440, help="of the page, measured in the browser").tag(sync=True)
-    query = Unicode("", help="?detectid=... of what is shown").tag(sync=True)
     theme = Unicode("auto", help="light, dark, or auto: as JupyterLab or the computer has it").tag(sync=True)
     anytime: Any = List(help="names of actions that mean the same whatever the page shows").tag(sync=True)
     plots: Any = List(help="model ids of the plots").tag(sync=True)
@@ -183,8 +182,8 @@ class Explorer(W.VBox):
             self._passing(), self.frame.send,
         )  # fmt: skip
         state.observe(lambda change: self.frame.set_trait("busy", change["new"]), "busy")
-        state.observe(self._address, list(FOLLOWED))
-        self._address()
+        state.observe(self._entitle, "detection")
+        self._entitle()
         state.prepare()
 
     def _passing(self) -> list[tuple[W.Widget, tuple[str, ...]]]:
@@ -237,13 +236,9 @@ class Explorer(W.VBox):
         """A context to handle a message of a browser in; what tells no session comes from no browser."""
         return self.state.asked_from(None if session is None else self._painted.get(session, 0))
 
-    def _address(self, _change: Any = None) -> None:
-        detection = self.state.detection
-        if detection is None:
-            return
-        with self.frame.hold_sync():
-            self.frame.title = f"{detection.label} · ELiXer Widgets"
-            self.frame.query = query_of(self.state)
+    def _entitle(self, _change: Any = None) -> None:
+        if self.state.detection is not None:
+            self.frame.title = f"{self.state.detection.label} · ELiXer Widgets"
 
     def _key(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """What the browser says of the page as a whole: which page it has painted, which key was pressed before it."""
@@ -257,7 +252,7 @@ class Explorer(W.VBox):
                 with self.state.asked_from(page) if isinstance(page, int) else nullcontext():
                     self.state.act(name)
             if "here" in content:  # what a browser was told before it could hear
-                self.frame.send_state(["title", "busy", "width", "query", "theme", "plots", "stamp"])
+                self.frame.send_state(["title", "busy", "width", "theme", "plots", "stamp"])
             if "asked" in content:  # all that was sent before is done by now
                 self.frame.send({"answered": content["asked"]})
             self.rehearsals.receive(content)

@@ -60,13 +60,18 @@ class Together(HasTraits):
         return lock
 
     def __setattr__(self, name: str, value: Any) -> None:
-        with self.lock, self.together() if name in self.AT_ONCE else nullcontext():
+        with self._changing(name):
             super().__setattr__(name, value)
 
     def set_trait(self, name: str, value: Any) -> None:
         """As of all traits, alone."""
-        with self.lock, self.together() if name in self.AT_ONCE else nullcontext():
+        with self._changing(name):
             super().set_trait(name, value)
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        with self.lock, self.together() if name in self.AT_ONCE else nullcontext():
+            yield
 
     @contextmanager
     def together(self) -> Iterator[None]:

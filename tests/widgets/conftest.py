@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
+from lab_server import lab_running
 
 from elixer_widgets.widgets import dashboard
 from elixer_widgets.widgets import state as state_module
@@ -110,36 +105,8 @@ def lab(simulated: Path, private: dict[str, str], tmp_path_factory: pytest.TempP
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install .[lab]")
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(Path(__file__).parents[2] / "notebooks", folder / "notebooks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-        "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None",
-    ]  # fmt: skip
-    environment = {**os.environ, **private, dashboard.RELEASE_VARIABLE: str(simulated)}
-    url = f"http://127.0.0.1:{port}"
-    with open(folder / "lab.log", "wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            end = time.monotonic() + 90
-            while not _answers(f"{url}/api"):
-                assert server.poll() is None, (folder / "lab.log").read_text()
-                assert time.monotonic() < end, "JupyterLab did not answer within 90 s"
-                time.sleep(0.2)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2):
-            return True
-    except (URLError, OSError):
-        return False
+    with lab_running(folder, {**private, dashboard.RELEASE_VARIABLE: str(simulated)}) as url:
+        yield url
 
 
 class Visit:

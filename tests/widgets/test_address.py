@@ -74,6 +74,6 @@ def test_an_address_that_cannot_be_followed_says_why_and_shows_the_page(state, q
 def test_the_page_keeps_its_address(explorer):
     explorer.state.choose(identity="OII")
     explorer.state.field = 20.0
-    assert explorer.frame.query == f"?detectid={FakeRelease.ids[0]}&identity=OII&field=20"
+    assert explorer.frame.stamp["query"] == f"?detectid={FakeRelease.ids[0]}&identity=OII&field=20"
     explorer.state.next()
-    assert explorer.frame.query == f"?detectid={FakeRelease.ids[1]}&field=20"
+    assert explorer.frame.stamp["query"] == f"?detectid={FakeRelease.ids[1]}&field=20"

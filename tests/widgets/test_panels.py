@@ -78,9 +78,9 @@ def test_names_from_files_cannot_become_html(explorer):
 
 
 def test_the_address_leads_back(explorer):
-    assert explorer.frame.query == f"?detectid={FakeRelease.ids[0]}"
+    assert explorer.frame.stamp["query"] == f"?detectid={FakeRelease.ids[0]}"
     explorer.state.choose(redshift=0.417)
-    assert explorer.frame.query == f"?detectid={FakeRelease.ids[0]}&z=0.417"
+    assert explorer.frame.stamp["query"] == f"?detectid={FakeRelease.ids[0]}&z=0.417"
 
 
 def test_keys_do_what_they_say(explorer):

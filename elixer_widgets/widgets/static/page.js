@@ -231,7 +231,7 @@ function render({ model, el }) {
     // browsers refuse a page that changes its address many times a second, as a drag would
     clearTimeout(moved);
     moved = setTimeout(() => {
-      const query = model.get("query");
+      const { query } = model.get("stamp");
       if (query && query !== location.search) history.replaceState(null, "", query);
     }, 300);
   };
@@ -243,7 +243,7 @@ function render({ model, el }) {
   const alone = Boolean(document.body.dataset.voila);
   if (alone) {
     document.documentElement.classList.add("ew-alone");
-    model.on("change:query", address);
+    model.on("change:title change:stamp", address);
     address();
   }
   model.on("change:stamp change:width", inform);

@@ -5,7 +5,7 @@ const __tended = new Map();
 const __camel = (options) =>
   Object.fromEntries(Object.entries(options).map(([name, value]) => [name.replace(/_(\w)/g, (_, c) => c.toUpperCase()), value]));
 function __tend(aladin, model) {
-  const TRIES = 3, AGAIN = 3000, ASKS = 8, SLOW = 20000, LOST = 60000; // ms
+  const TRIES = 3, SLOW = 20000, LOST = 60000; // ms
   const { view, aladinDiv: div } = aladin;
   let wanted = null;
   let image = null;
@@ -13,9 +13,6 @@ function __tend(aladin, model) {
   let moved = false; // by a hand: then the aim is the person's
   let size = "";
   let told = "";
-  let asked = 0;
-  let asks = 0;
-  let heard = false; // whether anything came from Python yet
   const say = (event, why = "") => {
     if (told === event + why) return;
     told = event + why;
@@ -57,16 +54,8 @@ function __tend(aladin, model) {
       if (!view.overlayLayers.length || view.promises.length) return;
       ready = true;
       size = now;
-      asked = Date.now();
       say("drawn");
       return;
-    }
-    // what Python sent to a view that could not hear it yet is lost: it is told again that there is one
-    if (!heard && Date.now() - asked > AGAIN) {
-      asked = Date.now();
-      asks += 1;
-      told = "";
-      say(asks > ASKS ? "image failed" : "drawn", asks > ASKS ? "nothing came from the kernel" : "");
     }
     if (size !== now) {
       size = now;
@@ -100,7 +89,6 @@ function __tend(aladin, model) {
       aim();
     },
     image: ({ options }, buffers) => {
-      heard = true;
       if (view.overlayLayers.includes("image") && !buffers?.length) aladin.removeImageLayer("image");
       image = buffers?.length ? { options: __camel(options), bytes: buffers[0], tries: 0, since: 0, state: "new" } : null;
       told = "";
