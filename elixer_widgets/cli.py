@@ -18,12 +18,12 @@ from elixer_widgets.cli_run import (
     DONE,
     MERGED_NAME,
     add_imaging_options,
+    add_reading_options,
     add_run_options,
     carry_out,
     merge_command,
     run_command,
     store_pictures,
-    use_imaging_options,
 )
 from elixer_widgets.cli_streams import speaking
 from elixer_widgets.cli_values import count, port, read_detections, say, warn, whole, with_signs
@@ -35,7 +35,6 @@ def _explore_command(options: argparse.Namespace) -> int:
     from elixer_widgets.simulation.kept import kept_release
     from elixer_widgets.widgets.dashboard import serve
 
-    use_imaging_options(options)
     _use_campaign(options)
     path = named_path(options.path, "PATH") if options.path else kept_release(announce=warn)
     at = str(named_path(options.socket, "--socket").absolute()) if options.socket else ""
@@ -90,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--inspector", metavar="NAME", help="who answers it (default: who is logged in)")
     explore.add_argument("--dets", metavar="FILE|LIST", help="the detections of a new campaign")
     add_imaging_options(explore)
+    add_reading_options(explore)
     explore.set_defaults(act=_explore_command)
 
     runs = commands.add_parser("run", help="reports and a catalogue for a list or a position", allow_abbrev=False)
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     stored.set_defaults(act=_database_command)
 
     add_export(commands)
-    add_serve(commands)
+    add_reading_options(add_serve(commands))
 
     simulate = commands.add_parser("simulate", help="make a release with known truth", allow_abbrev=False)
     simulate.add_argument("path", metavar="PATH", help="a folder that does not exist yet")

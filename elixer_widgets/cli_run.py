@@ -43,14 +43,8 @@ def add_imaging_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def use_imaging_options(options: argparse.Namespace) -> None:
-    """Hand the imaging options on to this process and its workers, by the environment.
-
-    Raises
-    ------
-    DataError
-        If the file of surveys is not there.
-    """
+def _use_imaging_options(options: argparse.Namespace) -> None:
+    """Hand the imaging options on to this process and its workers, by the environment."""
     from elixer_widgets.imaging.custom import FILE_VARIABLE
     from elixer_widgets.imaging.web import WEB_VARIABLE
 
@@ -61,6 +55,26 @@ def use_imaging_options(options: argparse.Namespace) -> None:
         os.environ[FILE_VARIABLE] = str(path.absolute())
     if options.web is not None:
         os.environ[WEB_VARIABLE] = "1" if options.web else "0"
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say how files of spectra are read where the files do not."""
+    group = parser.add_argument_group("files of spectra")
+    group.add_argument(
+        "--columns", default="", metavar="ROLE=NAME,...", help="columns: wavelength=NAME,flux=NAME,error=NAME"
+    )
+    group.add_argument("--unit", default="", metavar="UNIT", help="the unit of the flux, '1e-17 erg/s/cm2/A'")
+    group.add_argument("--medium", default="", metavar="air|vacuum", help="the medium of the wavelengths")
+
+
+def _hand_on(options: argparse.Namespace) -> None:
+    """Hand on to workers and pages, by the environment, where images come from and how spectra are read."""
+    from elixer_widgets.releases.stated import state
+
+    if hasattr(options, "surveys"):
+        _use_imaging_options(options)
+    if hasattr(options, "medium"):
+        state(options.columns, options.unit, options.medium)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +109,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--known_z", type=a_redshift, metavar="Z", help="take this redshift, as a person's answer")
     how.add_argument("--nophoto", action="store_true", help="leave images and catalogues of objects out")
     add_imaging_options(parser)
+    add_reading_options(parser)
 
 
 # --------------------------------------------------------------------------------------------- how it is measured
@@ -194,17 +209,16 @@ def run_command(options: argparse.Namespace) -> int:
         If the options cannot be carried out.
     """
     from elixer_widgets.cli_cluster import finish_command, run_selected
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
 
     if options.finish:
         return finish_command(options)
     output = output_of(options)
-    use_imaging_options(options)
     if options.log:
         logging.getLogger("elixer_widgets").setLevel(options.log.upper())
     if not options.dispatch:
         check_writable(output.folder)
-    release = open_release(release_path(options.release))
+    release = open_stated(release_path(options.release))
     detectids = selected(options, release)
     if getattr(options, "prep_recover", False):
         return _prepare_recovery(output, detectids)
@@ -291,6 +305,7 @@ def carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
     """Do what was asked; what cannot be done is one sentence and exit code 2."""
     try:
         with ending_tidily():
+            _hand_on(options)
             return int(options.act(options))
     except (DataError, OSError) as error:
         warn(f"{parser.prog}: {fault_in_words(error)}")

@@ -21,7 +21,7 @@ from tests.factories import make_detection, make_interpretation
 def opened(fake: FakeRelease, monkeypatch: pytest.MonkeyPatch) -> FakeRelease:  # noqa: F811
     """Every path opens the fake release; no SLURM is there."""
     monkeypatch.setattr("elixer_widgets.bulk.slurm.has_slurm", lambda: False)
-    monkeypatch.setattr(releases, "open_release", lambda path: fake)
+    monkeypatch.setattr(releases, "open_release", lambda path, **stated: fake)
     return fake
 
 

@@ -61,11 +61,12 @@ def open_release(
     if not place.exists():
         known = next((parent for parent in place.parents if parent.exists()), Path())
         raise DataError(f"{place}: there is no such file or directory (only {known} exists); check the path")
+    stated = ", ".join(name for name, value in zip(("columns", "unit", "medium"), how, strict=True) if value)
     if place.is_dir():
         if not any(place.iterdir()):
             raise DataError(f"{place}: the directory is empty; give the directory of a release or of spectra")
         if find_tree(place) is not None:
-            return HdrRelease(place)
+            return _hdr(place, stated)
         if not any(item.is_file() for item in place.iterdir()):
             raise DataError(
                 f"{place}: neither a release (no detect/detect_<release>.h5) nor files of spectra; "
@@ -73,13 +74,21 @@ def open_release(
             )
         return SpectraRelease(place, *how)
     if is_hdf5(place):
-        return _open_hdf5(place, *how)
+        return _hdr(place, stated) if _kind_of(place) is HdrRelease else SpectraRelease(place, *how)
     if place.suffix.lower() in HDF5_SUFFIXES:
         raise DataError(f"{place}: does not begin like an HDF5 file; copy it again")
     return SpectraRelease(place, *how)
 
 
-def _open_hdf5(path: Path, columns: Mapping[str, str] | None, unit: str, medium: str) -> Release:
+def _hdr(place: Path, stated: str) -> HdrRelease:
+    """A release of HETDEX, of which nothing need be stated."""
+    if stated:
+        raise DataError(f"{place}: is a release, which says itself how it is read; leave {stated} out")
+    return HdrRelease(place)
+
+
+def _kind_of(path: Path) -> type[Release]:
+    """Whether an HDF5 file is one of a release or one of spectra."""
     with open_h5(path) as file:
         keys = set(map(text, file))  # names that are no UTF-8 come as bytes
         cube = any(name.startswith("virus_") for name in keys)
@@ -88,6 +97,4 @@ def _open_hdf5(path: Path, columns: Mapping[str, str] | None, unit: str, medium:
             raise DataError(f"{path}: is {kind} and no detection file; give the directory of a release")
     if cube:
         raise DataError(f"{path}: is a cube of flux limits and no detection file; give the directory of a release")
-    return (
-        HdrRelease(path) if "Detections" in keys or "Spectra" in keys else SpectraRelease(path, columns, unit, medium)
-    )
+    return HdrRelease if "Detections" in keys or "Spectra" in keys else SpectraRelease

@@ -136,12 +136,12 @@ def page() -> W.Widget:
 
 def _opened(query: str) -> Explorer | DataError:
     """The explorer as things are at this moment, or why there is none."""
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
     from elixer_widgets.widgets.address import detectid_of
     from elixer_widgets.widgets.explorer import Explorer
 
     try:
-        release = open_release(release_path())
+        release = open_stated(release_path())
         explorer = Explorer(release, campaign=campaign_of(release.name), detectid=detectid_of(query))
     except DataError as error:
         return error
@@ -174,13 +174,13 @@ def check() -> None:
     DataError
         If the release cannot be opened or holds nothing.
     """
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
 
     # looked for and not imported: what the page itself imports a moment later would be waited for twice
     for name in ("ipywidgets", "bqplot", "anywidget", "ipyaladin", "voila"):
         if find_spec(name) is None:
             raise DataError(f"no page can be made: {name} is not installed; {REINSTALL}")
-    release = open_release(release_path())
+    release = open_stated(release_path())
     detectids = release.detectids()
     if not len(detectids):
         raise DataError(f"{release.path}: holds no detections; there is nothing to show")

@@ -111,11 +111,11 @@ class Help(Panel):
 
 def main() -> int:
     """Write the list of all keys of the page as Markdown to standard output."""
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
     from elixer_widgets.widgets.dashboard import release_path
     from elixer_widgets.widgets.explorer import Explorer
 
-    sys.stdout.write(keys.markdown(Explorer(open_release(release_path())).state.actions))
+    sys.stdout.write(keys.markdown(Explorer(open_stated(release_path())).state.actions))
     return 0
 
 

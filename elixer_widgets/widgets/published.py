@@ -204,18 +204,18 @@ def check() -> None:
     DataError
         If the release or the index cannot be read.
     """
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
     from elixer_widgets.widgets.dashboard import release_path
 
     if os.environ.get(MEMORY_VARIABLE):
         limit_memory(float(os.environ[MEMORY_VARIABLE]))
-    open_release(release_path())
+    open_stated(release_path())
     load_index(os.environ.get(INDEX_VARIABLE, ""))
 
 
 def page(environment: Mapping[str, str] | None = None) -> W.Widget:
     """The published page, as the server's environment describes it; made for its notebook."""
-    from elixer_widgets.releases import open_release
+    from elixer_widgets.releases.stated import open_stated
     from elixer_widgets.widgets.dashboard import release_path
 
     known: Mapping[str, Any] = os.environ if environment is None else environment
@@ -223,7 +223,7 @@ def page(environment: Mapping[str, str] | None = None) -> W.Widget:
     with _told() as shown:
         if known.get(MEMORY_VARIABLE):
             limit_memory(float(known[MEMORY_VARIABLE]))
-        made = PublishedPage(open_release(release_path()), load_index(known.get(INDEX_VARIABLE, "")))
+        made = PublishedPage(open_stated(release_path()), load_index(known.get(INDEX_VARIABLE, "")))
         shown.append(made)
         ahead = known.get("VOILA_PREHEAT") == "True"
         if ahead:

@@ -221,13 +221,13 @@ def publishing(
         If the release or the catalogue cannot be read, or the server does not start.
     """
     from elixer_widgets.campaigns import Campaign
-    from elixer_widgets.releases import open_release
     from elixer_widgets.releases.search_index import build_index
+    from elixer_widgets.releases.stated import open_stated
     from elixer_widgets.widgets.published import CAMPAIGN_VARIABLE, INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
 
     how = how or Publication()
     secret = secret_of(how.secret_file)
-    release = open_release(path)
+    release = open_stated(path)
     index = build_index(release, catalog)
     campaign = str(named_path(how.campaign, "Publication: campaign").resolve()) if how.campaign else ""
     if campaign:
@@ -275,8 +275,8 @@ def publishing(
 # ------------------------------------------------------------------------------------------------ command line
 
 
-def add_serve(commands: Any) -> None:
-    """The subcommand `serve` of `elixer-widgets`."""
+def add_serve(commands: Any) -> argparse.ArgumentParser:
+    """The subcommand `serve` of `elixer-widgets`, which the caller may give more options."""
     default = Publication()
     parser: argparse.ArgumentParser = commands.add_parser(
         "serve", help="publish a release to other people", allow_abbrev=False
@@ -298,6 +298,7 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--socket-mode", default="600", metavar="MODE", help="its permissions (600)")
     parser.add_argument("--each", type=int, default=default.each, help="pages at once of one address (0: no limit)")
     parser.set_defaults(act=_serve_command)
+    return parser
 
 
 def _serve_command(options: argparse.Namespace) -> int:
