@@ -2,90 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PATIENCE = 300.0
-"""Seconds for one command, on a computer that does other things as well."""
+from tests.wheel import ROOT, Empty, build, environment, pythons
 
 pytestmark = pytest.mark.slow
 
 
-def pythons() -> list[str]:
-    """The oldest Python that the package takes, and the newest one here."""
-    here = {f"{sys.version_info[0]}.{sys.version_info[1]}": sys.executable}
-    for minor in range(11, 20):
-        name = f"3.{minor}"
-        versions = sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python{name}"))
-        found = str(versions[-1]) if versions else shutil.which(f"python{name}", path="/usr/local/bin:/usr/bin:/bin")
-        if found and name not in here:
-            here[name] = found
-    order = sorted(here, key=lambda name: int(name.split(".")[1]))
-    return [here[name] for name in dict.fromkeys((order[0], order[-1]))]
-
-
-def uv() -> str:
-    found = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
-    if found is None:
-        pytest.skip("uv is not installed: without it an empty environment takes minutes; `make env` brings it")
-    return found
-
-
-def call(*command: str | Path, **options: object) -> str:
-    """What a command says; it must succeed."""
-    done = subprocess.run(
-        [str(each) for each in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        **options,
-    )
-    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-4000:]}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the archive of the sources, built of what git knows."""
-    folder = tmp_path_factory.mktemp("built")
-    call(uv(), "build", "--quiet", "--sdist", "--wheel", "--out-dir", folder, ROOT)
-    return folder
-
-
-@dataclass(frozen=True)
-class Empty:
-    """An environment with the wheel and what it asks for, and a person who has nothing yet."""
-
-    bin: Path
-    cwd: Path
-    variables: dict[str, str]
-
-    def run(self, name: str, *arguments: str | Path) -> str:
-        return call(self.bin / name, *arguments, cwd=self.cwd, env=self.variables)
+    """A folder with the wheel and the archive of the sources."""
+    return build(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture(scope="module", params=pythons(), ids=lambda path: Path(path).name)
 def empty(request: pytest.FixtureRequest, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Empty:
-    folder = tmp_path_factory.mktemp("empty")
-    call(uv(), "venv", "--quiet", "--python", request.param, folder / "venv")
-    (wheel,) = built.glob("*.whl")
-    call(uv(), "pip", "install", "--quiet", "--python", folder / "venv" / "bin" / "python", wheel)
-    for name in ("home", "cwd"):
-        (folder / name).mkdir()
-    variables = {"HOME": str(folder / "home"), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    made = Empty(folder / "venv" / "bin", folder / "cwd", variables)
-    made.run("elixer-widgets", "simulate", "sky", "-n", "3")
-    return made
+    return environment(request.param, built, tmp_path_factory.mktemp("empty"))
 
 
 # ------------------------------------------------------------------------------------------------- what is in it
@@ -169,3 +107,14 @@ def test_reports_and_catalogues_are_written_and_merged(empty: Empty) -> None:
     empty.run("elixer-widgets", "database", "one")
     count = "import h5py; print(h5py.File('all.h5')['Detections'].shape[0])"
     assert empty.run("python", "-c", count).strip() == "1"
+
+
+def test_a_notebook_kernel_shows_the_page(empty: Empty) -> None:
+    """As JupyterLab of another environment runs a kernel of this one; nbclient comes with voila."""
+    code = (
+        "import nbformat, nbclient\n"
+        "cell = nbformat.v4.new_code_cell('from elixer_widgets import *; Explorer(open_release(\"sky\"))')\n"
+        "done = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=200).execute()\n"
+        "print(*[kind for out in done.cells[0].outputs for kind in out.get('data', {})], done.cells[0].outputs)"
+    )
+    assert "application/vnd.jupyter.widget-view+json" in empty.run("python", "-c", code).split()
