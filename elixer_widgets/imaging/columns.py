@@ -28,6 +28,11 @@ IDENTIFIERS = ("id", "number", "objid", "object_id", "objectid")
 RA = ("ra", "alpha_j2000", "x_world", "alphawin_j2000", "coord_ra", "raj2000", "plug_ra")
 DEC = ("dec", "delta_j2000", "y_world", "deltawin_j2000", "coord_dec", "dej2000", "plug_dec")
 
+# CDS catalogues (VizieR) write a position in seven columns, with the sign of Dec in one of its own.
+_RA_PARTS, _DEC_PARTS = ("rah", "ram", "ras"), ("ded", "dem", "des")
+_SIGN = "de-"
+_PARTS = {*_RA_PARTS, _SIGN, *_DEC_PARTS}
+
 _FITS = re.compile(r"\.fits?(\.fz|\.gz|\.bz2)?$")
 _LARGEST_XML = 25_000_000  # bytes of a VOTable, of which a million rows would take minutes
 _LARGEST_HEADER = 1_000_000  # bytes of the header of an ECSV
@@ -76,6 +81,9 @@ def read_columns(path: Path, wanted: Iterable[str], radians: Iterable[str] = ())
         If the file cannot be read as a table.
     """
     wanted, radians = set(wanted) - {""}, set(radians)
+    asked = wanted
+    if not wanted.isdisjoint(RA):
+        wanted = wanted | _PARTS
     require_file(path)
     if _FITS.search(path.name.lower()):
         found = _fits_columns(path, wanted)
@@ -91,7 +99,22 @@ def read_columns(path: Path, wanted: Iterable[str], radians: Iterable[str] = ())
         factor = _degrees(found, name, radians)
         if factor != 1.0 and values.dtype.kind in "iuf":
             found[name] = values * factor
+    _join_parts(found, asked)
     return found
+
+
+def _join_parts(found: Read, asked: set[str]) -> None:
+    """Put a position in seven columns together, where there is no other, in degrees."""
+    have = set(found) >= _PARTS
+    if have and first(found, RA) == first(found, DEC) == "":
+        hours, minutes, seconds = (numbers(found, (name,)) for name in _RA_PARTS)
+        degrees, arcmin, arcsec = (numbers(found, (name,)) for name in _DEC_PARTS)
+        south = np.char.startswith(np.char.replace(text(found, _SIGN), "−", "-"), "-")
+        ra, dec = next(name for name in RA if name in asked), next(name for name in DEC if name in asked)
+        found[ra] = 15.0 * (hours + minutes / 60.0 + seconds / 3600.0)
+        found[dec] = np.where(south, -1.0, 1.0) * (np.abs(degrees) + arcmin / 60.0 + arcsec / 3600.0)
+    for name in _PARTS - asked:
+        found.pop(name, None)
 
 
 def _text_columns(path: Path, wanted: set[str], is_csv: bool = False) -> Read:

@@ -78,7 +78,13 @@ class ObjectSearch:
             table = self._table(survey.name, readers, notes)
             if table is None:
                 continue
-            for row in table.around(ra, dec, radius, COVERING):
+            rows = table.around(ra, dec, radius, COVERING)
+            if not len(rows) and _fits_in_hours(table, ra, dec, radius):
+                which = ", ".join(path.name for path in paths)
+                notes.append(
+                    f"{survey.name}: {which}: right ascensions that would fit in hours; state their unit in it"
+                )
+            for row in rows:
                 target = table.object(int(row))
                 if separation(ra, dec, target.ra, target.dec) > radius and not covers(target, ra, dec):
                     continue
@@ -179,6 +185,11 @@ class ObjectSearch:
                     except DataError as error:
                         notes.append(str(error))
         return found
+
+
+def _fits_in_hours(table: CatalogTable, ra: float, dec: float, radius: float) -> bool:
+    """Whether objects lie here if right ascensions that are taken as degrees were hours."""
+    return bool(table.ra.size and table.ra.max() <= 24.0 and len(table.within(ra / 15.0, dec, radius)))
 
 
 def _nearest(objects: list[CatalogObject], catalog: str, ra: float, dec: float) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +247,46 @@ def test_angles_in_three_parts() -> None:
     assert sexagesimal("150d30m", 15.0) == 150.5 and sexagesimal("1h", 15.0) != 15.0
     for word in ("", "abc", "10:61:00", "10", "10:00:00:00", "1:2:3 x"):
         assert np.isnan(sexagesimal(word, 1.0))
+
+
+PARTS = [
+    (("10", "00", "06.1"), ("+", "02", "05", "15"), 150.0254166667, 2.0875),
+    (("00", "00", "01.0"), ("-", "00", "30", "00"), 0.0041666667, -0.5),
+]
+
+
+@pytest.mark.parametrize("ending", ["fits", "ecsv", "vot", "csv", "cat"])
+def test_a_position_in_seven_columns_as_vizier_writes_it(ending: str, tmp_path: Path) -> None:
+    """The sign of the declination stands in a column of its own, and -00 degrees have none."""
+    path = tmp_path / f"t.{ending}"
+    names = ("RAh", "RAm", "RAs", "DE-", "DEd", "DEm", "DEs", "mag_g")
+    if ending in ("csv", "cat"):
+        mark = "," if ending == "csv" else " "
+        lines = [mark.join((*ra, *dec, "21.5")) for ra, dec, _, _ in PARTS]
+        path.write_text("\n".join([("" if ending == "csv" else "# ") + mark.join(names), *lines]) + "\n")
+    else:
+        rows = [
+            (int(h), int(m), float(s), sign, int(d), int(am), float(sec), 21.5)
+            for (h, m, s), (sign, d, am, sec), _, _ in PARTS
+        ]
+        forms = {"fits": "fits", "ecsv": "ascii.ecsv", "vot": "votable"}
+        Table(rows=rows, names=names).write(path, format=forms[ending])
+    found = BARE.read(path, "T")
+    assert found.ra.tolist() == pytest.approx([ra for _, _, ra, _ in PARTS])
+    assert found.dec.tolist() == pytest.approx([dec for _, _, _, dec in PARTS])
+    assert found.mags["g"][0].tolist() == pytest.approx([21.5, 21.5])
+
+
+def test_hours_without_a_unit_are_noted(tmp_path: Path) -> None:
+    """RA of 10.0017 may be degrees; when as hours it lies in the image, that is said."""
+    image(tmp_path / NAME.format("one", "g"))
+    survey = replace(SURVEY, catalogs=(CatalogFormat(("*.cat",), BARE.bands),))
+    table = tmp_path / "objects.cat"
+    table.write_text(f"# ra dec mag_g\n{RA / 15.0:.8f} {DEC} 21.0\n{RA / 15.0 + 0.001:.8f} {DEC} 22.0\n")
+    imaging = Library(tmp_path, (survey,)).imaging(RA, DEC, 10.0)
+    said = "objects.cat: right ascensions that would fit in hours"
+    assert imaging.objects == () and any(said in note for note in imaging.notes)
+    assert not [note for note in Library(tmp_path, (survey,)).imaging(RA, DEC + 0.003, 10.0).notes if "hours" in note]
 
 
 def test_no_object_vanishes_without_a_note(tmp_path: Path) -> None:
