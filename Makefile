@@ -60,18 +60,18 @@ slurm:
 	@sh tools/ensure_slurm.sh
 
 test-core: $(VENV)/.ready slurm
-	$(BIN)/python -m pytest -m "not browser" -n $(JOBS) --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest -m "not browser and not wheel" -n $(JOBS) --maxprocesses 8 --dist loadfile
 
 test-floor: $(FLOOR)/.ready
 	@$(FLOOR)/bin/python -c "import sys, numpy, photutils, astropy; print('Python', sys.version.split()[0], \
 	'numpy', numpy.__version__, 'photutils', photutils.__version__, 'astropy', astropy.__version__)"
-	$(FLOOR)/bin/python -m pytest -m "not browser and not cluster and not slow" -q -n $(JOBS) --maxprocesses 8 --dist loadfile
+	$(FLOOR)/bin/python -m pytest -m "not browser and not wheel and not cluster and not slow" -q -n $(JOBS) --maxprocesses 8 --dist loadfile
 
 browser: $(VENV)/.ready
 	@sh tools/ensure_browser.sh $(VENV)
 
 test-browser: browser aladin
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m "browser or wheel" -n $(JOBS) --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.ready browser
 	$(BIN)/python tools/bench.py
