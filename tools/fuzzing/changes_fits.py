@@ -60,6 +60,10 @@ def _with_tables(case: Case) -> fits.HDUList:
     return hdus
 
 
+NAMES = ("x", "sky", "model", "flux_model", "col1")
+"""What a column is called instead."""
+
+
 def _rewritten(case: Case, rng: random.Random, what: str) -> str:
     with _with_tables(case) as hdus:
         number = rng.choice(
@@ -78,7 +82,8 @@ def _rewritten(case: Case, rng: random.Random, what: str) -> str:
                 if what == "missing":
                     continue
                 if what == "renamed":
-                    name = rng.choice(("x", "sky", "model", "flux_model", "col1"))
+                    taken = {each.name.lower() for each in columns}
+                    name = rng.choice([word for word in NAMES if word not in taken])
                 if what == "unit":
                     unit = rng.choice(("Jy", "adu", "furlong", "erg/s/cm2/A", "", "ph/s", "W/m2/um", "!!"))
                 if what == "type":
