@@ -1,7 +1,7 @@
 """Probabilities and P(LAE)/P(OII) for rows of real HETDEX catalogues, where no spectrum is at hand.
 
-`python tools/judge_catalogs.py [REFERENCE]`, REFERENCE being the folder `reference/real` of the reference data. A row
-gives wavelength, flux, width and continuum of a line; companions, fibers and images are not known.
+`python tools/judge_catalogs.py [REFERENCE]`, REFERENCE being the folder `reference/real` of the reference data. A
+row gives wavelength, flux, width and continuum of a line; companions, fibers and images are not known.
 """
 
 from __future__ import annotations

@@ -282,9 +282,10 @@ def main() -> None:
     page = [
         "# Line search: measured",
         "",
-        "Made by `tools/measure_search.py`. `find_lines` looks for lines of every width in emission and absorption;",
-        f"S/N is that of the matched filter. A line is kept from S/N {MIN_SNR}, and 2σ after correction for the number",
-        "of places and widths tried; where noise exceeds the errors, both are of the noise.",
+        "Made by `tools/measure_search.py`. `find_lines` looks for lines of every width in emission and",
+        f"absorption; S/N is that of the matched filter. A line is kept from S/N {MIN_SNR}, and 2σ after",
+        "correction for the number of places and widths tried; where noise exceeds the errors, both are of the",
+        "noise.",
         "",
         "## Lines in pure noise",
         "",

@@ -407,7 +407,8 @@ were then added to the samples from published work: the table is a check, no bli
 def main() -> None:
     """Write the page."""
     given = arguments(__doc__, "line_solutions.md", 3000)
-    page = ["# Line solutions: measured", "", "Made by `tools/measure_solutions.py`. Truth is known in all sections."]
+    made = "Made by `tools/measure_solutions.py`. Truth is known in all sections."
+    page = ["# Line solutions: measured", "", made]
     cases: list[RealCase] = []
     if given.reference is not None:
         known, real = original(given.reference), given.reference / "real"

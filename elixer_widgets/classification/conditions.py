@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from elixer_widgets.classification.flags import FLAGS, Flag
-from elixer_widgets.classification.voting_rules import line_quality
+from elixer_widgets.classification.scores import line_quality
 from elixer_widgets.detection import NAN, Detection, Magnitude, Shot, Spectrum
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match

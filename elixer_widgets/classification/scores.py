@@ -27,6 +27,13 @@ _NOISE_CHANCE = np.array(
 )  # fmt: skip
 
 
+def line_quality(snr: float, chi2: float) -> float:
+    """Between 0 and 1: how much a line is trusted. χ² counts at middling signal to noise only."""
+    if snr <= 4.0:
+        return max(0.0, (snr - 1.0) / 5.0)
+    return min(1.0, 2.5 / chi2) if snr <= 8.0 and chi2 > 0.0 else 1.0
+
+
 def line_score(
     snr: ArrayLike, sigma: ArrayLike, flux: ArrayLike, peak_to_noise: ArrayLike, offset: ArrayLike = 0.0
 ) -> np.ndarray:

@@ -128,13 +128,6 @@ def _magnitude(continuum: float, wavelength: float) -> float:
     return float(-2.5 * np.log10(continuum * wavelength**2 / _C / _JANSKY_ZERO)) if continuum > 0 else NAN
 
 
-def line_quality(snr: float, chi2: float) -> float:
-    """Between 0 and 1: how much a line is trusted. χ² counts at middling signal to noise only."""
-    if snr <= 4.0:
-        return max(0.0, (snr - 1.0) / 5.0)
-    return min(1.0, 2.5 / chi2) if snr <= 8.0 and chi2 > 0.0 else 1.0
-
-
 @dataclass(frozen=True, eq=False)
 class Case:
     """The inputs with what several rules derive from them."""
@@ -160,7 +153,7 @@ class Case:
 
     @property
     def quality(self) -> float:
-        return line_quality(self.given.snr, self.given.chi2)
+        return scores.line_quality(self.given.snr, self.given.chi2)
 
     def _width(self, continuum: float, error: float, factor: float) -> tuple[float, float]:
         width = self.given.flux / continuum / factor

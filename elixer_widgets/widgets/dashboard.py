@@ -201,7 +201,8 @@ def free_port() -> int:
 def _command(notebook: Path, port: int, warm: int, at: str = "") -> list[str]:
     # A closed page ends its kernel by itself; one without a connection, as after a broken tunnel, some minutes later.
     command = [
-        sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook), "--no-browser", f"--port={port}",
+        sys.executable, "-m", "elixer_widgets.widgets.voila_app", str(notebook),
+        "--no-browser", f"--port={port}",
         "--Voila.ip=127.0.0.1", "--template=elixer", "--VoilaConfiguration.file_allowlist=(?!)",
         f"--VoilaExecutor.{UNMADE}", PATIENT,
         f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}",

@@ -1,11 +1,9 @@
 """What the page itself offers by key, the buttons for it, and the list of all keys.
 
-`python -m elixer_widgets.widgets.help > docs/keys.md` writes the list as a page of the documentation.
+`python tools/key_table.py > docs/keys.md` writes the list as a page of the documentation.
 """
 
 from __future__ import annotations
-
-import sys
 
 from elixer_widgets.classification.posterior import LABELS
 from elixer_widgets.widgets import keys
@@ -107,17 +105,3 @@ class Help(Panel):
             f'close <kbd>Esc</kbd></button></header><div class="ew-help-list">{keys.help_markup(self.state.actions)}'
             "</div></div>"
         )
-
-
-def main() -> int:
-    """Write the list of all keys of the page as Markdown to standard output."""
-    from elixer_widgets.releases.stated import open_stated
-    from elixer_widgets.widgets.dashboard import release_path
-    from elixer_widgets.widgets.explorer import Explorer
-
-    sys.stdout.write(keys.markdown(Explorer(open_stated(release_path())).state.actions))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,7 +18,7 @@ NAMES = {
 
 _INTRODUCTION = """# Keys of the page
 
-This list is made from the table that the page itself uses: `python -m elixer_widgets.widgets.help > docs/keys.md`.
+This list is made from the table that the page itself uses: `python tools/key_table.py > docs/keys.md`.
 On the page, `?` shows it. Keys work wherever the page has the focus, except in boxes that one types in; there, Enter
 or Esc leads back to the page. On a keyboard without Latin letters the place of a key counts; Caps Lock changes nothing.
 None of them reaches the notebook. All can be done by mouse as well, and every control

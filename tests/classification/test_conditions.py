@@ -14,7 +14,7 @@ import pytest
 from elixer_widgets.classification.conditions import CONDITIONS, raise_flags
 from elixer_widgets.classification.flags import FLAGS
 from elixer_widgets.classification.posterior import IDENTITIES
-from elixer_widgets.classification.voting_rules import line_quality
+from elixer_widgets.classification.scores import line_quality
 from elixer_widgets.detection import CatalogObject, Magnitude, Shot, Spectrum
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from elixer_widgets.widgets import help, keys
-from elixer_widgets.widgets.explorer import Explorer
 from tests.widgets import actions
-from tests.widgets.fakes import FakeRelease
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "keys.md"
 
@@ -49,7 +47,7 @@ def test_the_help_on_the_page_lists_every_key(explorer):
 
 
 def test_the_document_is_what_the_table_says(explorer):
-    again = "run `python -m elixer_widgets.widgets.help > docs/keys.md`"
+    again = "run `python tools/key_table.py > docs/keys.md`"
     assert DOCUMENT.read_text(encoding="utf-8") == keys.markdown(explorer.state.actions), again
 
 
@@ -94,13 +92,6 @@ def test_the_buttons_do_what_the_keys_do(explorer):
     for name in help.IN_BROWSER:  # these the browser does
         explorer.tools._picked(name)
     assert explorer.state.message == ""
-
-
-def test_the_list_is_written_for_the_documentation(faked, monkeypatch, capsys):
-    monkeypatch.setattr("elixer_widgets.releases.open_release", lambda _path: FakeRelease())
-    monkeypatch.setenv("ELIXER_WIDGETS_RELEASE", "anything")
-    assert help.main() == 0
-    assert capsys.readouterr().out == keys.markdown(Explorer(FakeRelease()).state.actions)
 
 
 def test_every_action_is_tried_in_a_browser_by_its_key(explorer):
