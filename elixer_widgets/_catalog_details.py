@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 
 from elixer_widgets.detection import Cutout
-from elixer_widgets.imaging.apertures import ApertureStep, Growth, measure_aperture
+from elixer_widgets.imaging.apertures import ApertureStep, Growth
+from elixer_widgets.imaging.fixed_aperture import NO_MAGNITUDE, fixed_aperture
 from elixer_widgets.imaging.sources import SourceEllipse
-
-NO_MAGNITUDE = 99.9  # what the published interface says where nothing was measured
-
-FIXED_RADIUS = 1.0
-"""arcsec, of the circle that each source is measured in besides its ellipse."""
 
 
 def on(cutout: Cutout, source: SourceEllipse) -> bool:
@@ -26,19 +22,6 @@ def _scatter(cutout: Cutout) -> float:
     """Standard deviation of the sky's pixels, counts: from the median deviation, so that sources count little."""
     finite = cutout.data[np.isfinite(cutout.data)]
     return float(1.4826 * np.median(np.abs(finite - np.median(finite))))
-
-
-def fixed_aperture(cutout: Cutout, source: SourceEllipse) -> dict[str, Any]:
-    """A source's light in a circle of 1" about its barycentre; flags 1 where the measurement has a remark."""
-    fixed = measure_aperture(cutout, source.ra, source.dec, FIXED_RADIUS)
-    return {
-        "fixed_aper_radius": FIXED_RADIUS,
-        "fixed_aper_flux_cts": fixed.counts,
-        "fixed_aper_flux_err": fixed.counts_err,
-        "fixed_aper_mag": fixed.aperture_mag if np.isfinite(fixed.aperture_mag) else NO_MAGNITUDE,
-        "fixed_aper_mag_err": fixed.aperture_mag_err,
-        "fixed_aper_flags": int(bool(fixed.note)),
-    }
 
 
 def _pixel_angle(cutout: Cutout, source: SourceEllipse) -> float:

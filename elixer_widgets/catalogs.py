@@ -20,11 +20,12 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 
 from elixer_widgets._arguments import path as given_path
-from elixer_widgets._catalog_details import NO_MAGNITUDE, bounds, details, on
+from elixer_widgets._catalog_details import bounds, details, on
 from elixer_widgets._files import named_path
 from elixer_widgets.detection import CatalogObject, Cutout, DataError
 from elixer_widgets.imaging.apertures import grow_aperture, measure_aperture
 from elixer_widgets.imaging.counterparts import BAND_ORDER, separation
+from elixer_widgets.imaging.fixed_aperture import NO_MAGNITUDE
 from elixer_widgets.imaging.sources import find_sources
 from elixer_widgets.imaging.surveys import Library, Survey, open_library
 

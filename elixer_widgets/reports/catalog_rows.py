@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from elixer_widgets._catalog_details import NO_MAGNITUDE, fixed_aperture
 from elixer_widgets._version import __version__
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.classification.choice import THRESHOLDS
@@ -23,6 +22,7 @@ from elixer_widgets.classify import published_score
 from elixer_widgets.detection import Cutout
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.fixed_aperture import NO_MAGNITUDE, fixed_aperture
 from elixer_widgets.imaging.sources import SourceEllipse
 from elixer_widgets.releases.layout import WAVELENGTH_STEP, catalog_layout, wavelength_grid
 from elixer_widgets.reports.derived import (

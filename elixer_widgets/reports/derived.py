@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from elixer_widgets._catalog_details import FIXED_RADIUS
 from elixer_widgets.analysis import Interpretation, Measurements
 from elixer_widgets.classification.plae import PUBLISHED_RANGE, PlaeRatio
 from elixer_widgets.classification.solutions import Solution
 from elixer_widgets.detection import DataError, Detection, FiberImages, Spectrum
 from elixer_widgets.imaging.apertures import measure_aperture
 from elixer_widgets.imaging.counterparts import Match
+from elixer_widgets.imaging.fixed_aperture import FIXED_RADIUS
 from elixer_widgets.spectra.continuum import ContinuumEstimate, g_magnitude
 from elixer_widgets.spectra.lines import IDENTITY_LINES, redshift_of
 

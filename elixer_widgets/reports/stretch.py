@@ -5,6 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+STRETCHES = {"zscale": "zscale", "sigma": "−2σ to 5σ", "asinh": "asinh"}
+"""How counts become greys, by name, with what a person reads."""
+
+CHOICES = {"": "standard"} | STRETCHES
+"""What a person chooses from: the standard is asinh for images and linear for fibers."""
+
 CUTOUT_CONTRAST = 1.0
 IMAGE_CONTRAST = 0.25
 """zscale contrasts of the ELiXer report: fiber cutouts, and images of the sky."""

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from elixer_widgets.analysis import Aperture
+from elixer_widgets.reports.stretch import CHOICES
 from elixer_widgets.widgets.state import ExplorerState
-from elixer_widgets.widgets.tiles import CHOICES
 
 
 def detectid_of(query: str) -> str | None:

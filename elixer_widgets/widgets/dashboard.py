@@ -23,10 +23,11 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 from elixer_widgets._arguments import path as given_path
+from elixer_widgets._cache import working_folder
 from elixer_widgets._errors import DataError
 from elixer_widgets._files import named_path
 from elixer_widgets._login import login
-from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, require_port, tried, working_folder
+from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, require_port, tried
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Any
 import ipywidgets as W
 from traitlets import Bool, Unicode
 
+from elixer_widgets._cache import working_folder
 from elixer_widgets.analysis import Interpretation
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.panel import Panel
-from elixer_widgets.widgets.starting import working_folder
 from elixer_widgets.widgets.state import ExplorerState
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from elixer_widgets.analysis import Aperture, Interpretation, Measurements, inte
 from elixer_widgets.detection import Cutout, DataError
 from elixer_widgets.imaging.apertures import Growth
 from elixer_widgets.reports.derived import from_aperture
+from elixer_widgets.reports.stretch import CHOICES
 from elixer_widgets.widgets import apertures, pictures, tiles, words
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fluxmap import flux_scene
@@ -172,7 +173,7 @@ class ImagingPanel(Panel):
             description="field", options=[(f"{each:.0f}″", each) for each in tiles.FIELDS]
         ).add_class("ew-choice")
         self.stretch = W.Dropdown(
-            description="stretch", options=[(text, name) for name, text in tiles.CHOICES.items()]
+            description="stretch", options=[(text, name) for name, text in CHOICES.items()]
         ).add_class("ew-choice")
         self.blink = W.ToggleButton(description="blink", tooltip="Show the bands one after the other in one place")
         self.blink.add_class("ew-small")
@@ -229,7 +230,7 @@ class ImagingPanel(Panel):
 
     def next_stretch(self) -> None:
         """Another way to scale counts to grey."""
-        names = list(tiles.CHOICES)
+        names = list(CHOICES)
         now = names.index(self.state.stretch) if self.state.stretch in names else 0
         self.state.stretch = names[(now + 1) % len(names)]
 
@@ -460,7 +461,7 @@ class ImagingPanel(Panel):
                 x, y = sky(growth.ra, growth.dec)
                 self.east.value, self.north.value = (words.number(-each + 0.0) for each in (x, y))
             self.field.value = min(tiles.FIELDS, key=lambda each: abs(each - self.state.field))
-            self.stretch.value = self.state.stretch if self.state.stretch in tiles.CHOICES else ""
+            self.stretch.value = self.state.stretch if self.state.stretch in CHOICES else ""
         finally:
             self._writing = False
 

@@ -17,6 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from elixer_widgets._cache import working_folder
 from elixer_widgets._errors import DataError
 from elixer_widgets._files import named_path
 from elixer_widgets.widgets.dashboard import (
@@ -29,7 +30,7 @@ from elixer_widgets.widgets.dashboard import (
     hosting,
     jupyter_path,
 )
-from elixer_widgets.widgets.starting import lay_out, own_folders, require_port, tried, working_folder
+from elixer_widgets.widgets.starting import lay_out, own_folders, require_port, tried
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE
 
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)

@@ -8,7 +8,6 @@ import queue
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,26 +25,6 @@ PATIENCE = 300.0
 REINSTALL = "install the package anew, with all it asks for: pip install --force-reinstall ."
 
 _TEMPLATE = Path(__file__).parent / "voila_template"
-
-
-@contextmanager
-def working_folder(prefix: str) -> Iterator[Path]:
-    """A temporary folder, for the time of a `with` block.
-
-    Raises
-    ------
-    DataError
-        If nothing can be written where temporary files go.
-    """
-    try:
-        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"no temporary file can be written ({error.strerror or error}): {error.filename or tempfile.gettempdir()}; "
-            "name a folder where it can: TMPDIR=/path/to/folder"
-        ) from error
-    with made as name:
-        yield Path(name)
 
 
 def lay_out(folder: Path, code: str) -> Path:

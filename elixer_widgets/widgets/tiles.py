@@ -18,12 +18,6 @@ FIELD = 9.0
 FIELDS = (9.0, 15.0, 30.0, 60.0)
 """arcsec; the sides that a person may choose."""
 
-STRETCHES = {"zscale": "zscale", "sigma": "−2σ to 5σ", "asinh": "asinh"}
-"""How counts become greys, by name, with what a person reads."""
-
-CHOICES = {"": "standard"} | STRETCHES
-"""What a person chooses from: the standard is asinh for images and linear for fibers."""
-
 TILES = 5
 """Images shown side by side."""
 
@@ -131,7 +125,7 @@ def painted(data: np.ndarray, cutout: Cutout, stretch: str) -> np.ndarray:
     cutout : Cutout
         The image that `data` is from; its own sky sets the greys, so that they stay when the field is changed.
     stretch : str
-        One of `STRETCHES`; asinh if it is none of them.
+        One of `stretch.STRETCHES`; asinh if it is none of them.
 
     Returns
     -------

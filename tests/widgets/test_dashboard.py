@@ -70,7 +70,7 @@ def test_an_address_that_leads_nowhere_says_so_and_shows_the_page(state, query, 
 
 
 def test_the_page_follows_the_address_and_measures_only_that(faked, counts, monkeypatch):
-    monkeypatch.setattr(releases, "open_release", lambda _path: FakeRelease())
+    monkeypatch.setattr(releases, "open_release", lambda _path, **stated: FakeRelease())
     monkeypatch.setenv(dashboard.RELEASE_VARIABLE, "anything")
     monkeypatch.setenv("QUERY_STRING", f"detectid={FakeRelease.ids[3]}")
     explorer = dashboard.page()

@@ -14,6 +14,7 @@ from astropy.wcs import WCS
 from elixer_widgets._remeasured import with_aperture
 from elixer_widgets.analysis import Aperture, interpret, measure
 from elixer_widgets.detection import Cutout, DataError
+from elixer_widgets.reports.stretch import STRETCHES
 from elixer_widgets.widgets import apertures, fluxmap, imaging, tiles
 from elixer_widgets.widgets.growth import growth_curve
 from elixer_widgets.widgets.state import ExplorerState
@@ -97,11 +98,11 @@ def test_one_image_a_band_the_deepest_first_in_order_of_color():
 def test_every_stretch_is_dark_for_much_light_and_they_differ():
     cutout = factories.make_cutout()
     data = tiles.north_up(cutout, factories.RA, factories.DEC)
-    painted = {name: tiles.painted(data, cutout, name) for name in tiles.STRETCHES}
+    painted = {name: tiles.painted(data, cutout, name) for name in STRETCHES}
     for name, picture in painted.items():
         middle, edge = picture[20:25, 20:25].mean(), picture[:5].mean()
         assert middle < 0.5 * edge, name
-    assert len({picture.tobytes() for picture in painted.values()}) == len(tiles.STRETCHES)
+    assert len({picture.tobytes() for picture in painted.values()}) == len(STRETCHES)
 
 
 def test_a_stretch_does_not_change_with_the_field():

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from elixer_widgets import cli, releases
+from elixer_widgets._cache import working_folder
 from elixer_widgets.detection import DataError
 from elixer_widgets.widgets import dashboard, starting
 from tests.widgets.fakes import FakeRelease
@@ -46,7 +47,7 @@ def test_where_nobody_can_listen_is_told(address: str, port: int, words: str) ->
 
 def test_without_a_place_for_temporary_files_the_remedy_is_named(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(DataError, match="TMPDIR="), starting.working_folder("x-"):
+    with pytest.raises(DataError, match="TMPDIR="), working_folder("x-"):
         pass
 
 
@@ -74,7 +75,7 @@ def test_a_release_without_data_is_told_before_any_address(kind: str, tmp_path, 
 def test_a_release_of_no_detection_is_told(monkeypatch) -> None:
     empty = FakeRelease()
     monkeypatch.setattr(empty, "detectids", lambda: [])
-    monkeypatch.setattr(releases, "open_release", lambda _path: empty)
+    monkeypatch.setattr(releases, "open_release", lambda _path, **stated: empty)
     monkeypatch.setenv(dashboard.RELEASE_VARIABLE, "anything")
     with pytest.raises(DataError, match="holds no detections"):
         dashboard.check()
