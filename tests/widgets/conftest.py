@@ -148,6 +148,16 @@ class Visit:
         """Wait until a JavaScript expression holds."""
         self.page.wait_for_function(expression, timeout=30_000)
 
+    def shows(self, detectid: object) -> None:
+        """Until the page of this detection is painted: before that it takes no key and no click."""
+        self.until(f"document.querySelector('.ew-who b')?.textContent === '{detectid}'")
+        self.drawn()
+
+    def leaves(self, detectid: object) -> None:
+        """Until the page of another detection is painted."""
+        self.until(f"document.querySelector('.ew-who b')?.textContent !== '{detectid}'")
+        self.drawn()
+
     def holds(self, check: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Whether something comes to hold: panels follow a change one after the other."""
         end = time.monotonic() + seconds

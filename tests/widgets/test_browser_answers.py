@@ -61,7 +61,7 @@ def test_answers_struck_ahead_of_the_pages_are_dropped_and_that_is_said(
         answered = [each.detectid for each in Campaign(tmp_path / "ahead").answers()]
         # the first at once, whatever stood before the person then; no page was painted between the others
         assert answered == list(ids[: len(answered)]) and 1 <= len(answered) < 8
-        assert visit.text(".ew-who b") == str(ids[len(answered)])
+        visit.shows(ids[len(answered)])
     visit.clean()
 
 
@@ -74,11 +74,11 @@ def test_a_night(visit: Visit, address: str, folder: Path) -> None:
 
     # both keys of an answer struck as fast as keys can be, on a page that is there to be seen
     for place, keys in enumerate(("dn", "e3", "dr")):
-        visit.drawn()
+        visit.shows(ids[place])
         for key in keys:
             page.keyboard.press(key)
         counted(visit, place + 1)
-    visit.drawn()
+    visit.shows(ids[3])
     said = {each.detectid: each for each in Campaign(folder).answers() if each.inspector == "ann"}
     assert [(said[each].verdict, said[each].quality) for each in ids[:3]] == [(10, 0), (1, 3), (15, 0)]
     assert all(each.seconds > 0.0 and each.automatic for each in said.values())

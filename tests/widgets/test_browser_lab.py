@@ -60,7 +60,7 @@ def keys_stay_in_the_page(visit):
     visit.page.focus(".ew-page")
     for key in ("n", "a", "b", "d", "d", "x", "m"):  # in the notebook: insert, delete, cut, to markdown
         visit.page.keyboard.press(key)
-    visit.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
+    visit.leaves(first)
     assert visit.page.locator(".jp-Cell").count() == cells
 
 

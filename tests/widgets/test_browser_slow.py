@@ -30,7 +30,7 @@ def test_modules_that_come_late_hear_all_the_same(visit: Visit, voila: str, tmp_
     # one after the other what Python tells: the page as a whole, a file, the images, the sky
     first = visit.text(".ew-who b")
     page.keyboard.press("n")
-    visit.until(f"document.querySelector('.ew-who b').textContent !== '{first}'")
+    visit.leaves(first)
     visit.drawn()
     assert visit.download(".ew-exports button:text-is('PDF')", tmp_path).read_bytes().startswith(b"%PDF")
     ring = ".ew-tile .ew-grip:not(.ew-move)"

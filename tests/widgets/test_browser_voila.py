@@ -35,7 +35,7 @@ def opened(kept, first):
     if kept.text(".ew-who b") != first:
         kept.page.fill(".ew-jump input", first)
         kept.page.press(".ew-jump input", "Enter")
-        kept.until(f"document.querySelector('.ew-who b').textContent == '{first}'")
+        kept.shows(first)
     if kept.text(".ew-line small") != "automatic":
         kept.page.click(".ew-reset")
         kept.until("document.querySelector('.ew-line small')?.textContent == 'automatic'")
@@ -103,13 +103,13 @@ def test_the_dropdown_and_the_z_box_reassign_too(opened):
 
 def test_next_jump_and_the_list_turn_the_page(opened, first):
     opened.page.click(".ew-next")
-    opened.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
+    opened.leaves(first)
     opened.until("document.querySelector('.ew-count').textContent.startsWith('2 of ')")
     second = opened.text(".ew-who b")
     opened.until(f"location.search.includes('{second}') && document.title.includes('{second}')")
     opened.page.fill(".ew-jump input", first)
     opened.page.press(".ew-jump input", "Enter")
-    opened.until(f"document.querySelector('.ew-who b').textContent == '{first}'")
+    opened.shows(first)
     opened.clean()
 
 
@@ -183,9 +183,9 @@ def focus(opened):
 def test_undo_and_redo_by_key_and_by_button(opened, first):
     focus(opened)
     opened.page.keyboard.press("n")  # a turn of the page forgets what other tests did here
-    opened.until(f"document.querySelector('.ew-who b').textContent != '{first}'")
+    opened.leaves(first)
     opened.page.keyboard.press("p")
-    opened.until(f"document.querySelector('.ew-who b').textContent == '{first}'")
+    opened.shows(first)
     opened.until("document.querySelector('.ew-tools [data-key=undo]').disabled")
     opened.page.click(".ew-card[data-key=Lya]")
     opened.until("document.querySelector('.ew-line small')?.textContent == 'set by you'")
