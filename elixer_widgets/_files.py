@@ -354,7 +354,7 @@ def holding(lock: Path, what: Path) -> Iterator[Held]:
         _write(handle, mine)
         for each in left:
             if _TOKEN.fullmatch(each):
-                shutil.rmtree(lock.parent / f"{OWN}{each}", ignore_errors=True)
+                _sweep(lock.parent / f"{OWN}{each}")
         mine = replace(mine, left=())
         _write(handle, mine)
     except OSError as error:
@@ -375,10 +375,23 @@ def holding(lock: Path, what: Path) -> Iterator[Held]:
     finally:
         ended.set()
         beating.join()
-        shutil.rmtree(held.staging, ignore_errors=True)
+        _sweep(held.staging)
         with suppress(OSError):
             lock.unlink()
         _let_go(handle)
+
+
+def semaphore_prefix(staging: Path) -> str:
+    """What the names of semaphores of the holder of a staging folder begin with: known to who sweeps after it."""
+    return f"/elixer-{staging.name.removeprefix(OWN)}"
+
+
+def _sweep(staging: Path) -> None:
+    """Take away what a holder put down; semaphores of killed processes stay in memory otherwise (Linux)."""
+    shutil.rmtree(staging, ignore_errors=True)
+    for semaphore in Path("/dev/shm").glob(f"sem.{semaphore_prefix(staging)[1:]}-*"):
+        with suppress(OSError):
+            semaphore.unlink()
 
 
 def _let_go(handle: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import time
 from collections import Counter, deque
@@ -16,6 +17,7 @@ import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker, wait
 from distributed.utils import get_mp_context
 
+from elixer_widgets._files import semaphore_prefix
 from elixer_widgets.bulk.output import Summary, finished, stored
 from elixer_widgets.bulk.work import Job, Outcome, Report, go_through
 from elixer_widgets.bulk.workers import ONE_THREAD, SlurmWorkers, Workers
@@ -102,6 +104,7 @@ def connect(workers: Workers, remark: Callable[[str], None], staging: Path) -> I
             return
         with (
             _stand_by(),
+            _named_semaphores(semaphore_prefix(staging)),
             LocalCluster(
                 n_workers=workers.count,
                 threads_per_worker=1,
@@ -117,6 +120,22 @@ def connect(workers: Workers, remark: Callable[[str], None], staging: Path) -> I
             Client(cluster) as client,
         ):
             yield client
+
+
+@contextmanager
+def _named_semaphores(prefix: str) -> Iterator[None]:
+    """Semaphores of this process and its children called so, that the next run finds those of a killed one.
+
+    The names are in the settings that each process of `multiprocessing` hands to its children, which have no public
+    way in.
+    """
+    settings: dict[str, Any] = getattr(multiprocessing.current_process(), "_config", {})
+    before = settings.get("semprefix", "/mp")
+    settings["semprefix"] = prefix
+    try:
+        yield
+    finally:
+        settings["semprefix"] = before
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -87,18 +88,24 @@ DRIVER = """
 """
 
 
-def test_a_driver_killed_is_recovered(tmp_path: Path) -> None:
-    """kill -9 of the process that holds everything together: its workers end too, and the next run goes on."""
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the driver", "all at once"])
+def test_a_driver_killed_is_recovered(kill: Callable[[int, int], None], tmp_path: Path) -> None:
+    """kill -9 of the process that holds everything together: its workers end too, and the next run goes on.
+
+    If all are killed at once, nobody is left to take semaphores out of the memory: the next run does.
+    """
+    memory = Path("/dev/shm")
+    there = set(memory.glob("sem.*"))
     script = tmp_path / "driver.py"
     script.write_text(textwrap.dedent(DRIVER))
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     output = small_output(tmp_path / "run")
-    driver = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
+    driver = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment, start_new_session=True)
     deadline = time.monotonic() + 240
     while len(list(output.parts.glob("part_*.h5"))) < 2:
         assert time.monotonic() < deadline and driver.poll() is None
         time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
+    kill(driver.pid, signal.SIGKILL)
     driver.wait()
     workers = {pid for each in ManyFakes(30).ids for pid in Acting(tmp_path).begun(each)}
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
@@ -113,6 +120,7 @@ def test_a_driver_killed_is_recovered(tmp_path: Path) -> None:
     done, skipped = (int(word) for word in ended.stdout.split()[-2:])
     assert done + skipped == 30 and 0 < skipped <= len(before) < 30
     _check(output, ManyFakes(30).ids)
+    assert not [path.name for path in set(memory.glob("sem.*")) - there if path.name.startswith("sem.elixer-")]
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
