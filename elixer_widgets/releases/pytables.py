@@ -7,6 +7,7 @@ slices, the rest of the keys in a "last row", each with the numbers of the table
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any
 
 import h5py
@@ -18,6 +19,8 @@ FORMAT_VERSION = "2.1"  # of the PyTables file format
 TABLE_VERSION = "2.7"
 INDEX_CHUNK = 1024  # keys in a chunk of an index
 INDEX_SLICE = 262144  # keys in a slice; a multiple of the chunk
+WHOLE_TABLE = 2**28  # bytes; a table below this may be read whole to get at one column
+MOST_PACKED = 200  # times; tables of numbers do not shrink further
 CHUNK_BYTES = 2**17  # aimed at for a chunk of a table whose chunking is not given
 _FILTERS = 65793  # PyTables' packed form of "zlib, level 1, with shuffle"
 
@@ -330,13 +333,20 @@ def _usable_index(file: h5py.File, table_path: str, column: str) -> tuple[h5py.G
 
 
 def _own_numbers(group: h5py.Group, name: str) -> bool:
-    """Whether a part of an index is a dataset whose numbers lie in this file."""
+    """Whether a part of an index is a dataset whose numbers lie in this file, and do not fill the memory."""
     if name not in group or isinstance(group.get(name, getlink=True), h5py.SoftLink):
         return False
     item = group[name]
     if not isinstance(item, h5py.Dataset) or item.shape is None or item.ndim not in (1, 2):
         return False
-    return not item.is_virtual and not item.id.get_create_plist().get_external_count()
+    size = unpacked_size(item)
+    packed = size > WHOLE_TABLE and size > MOST_PACKED * max(item.id.get_storage_size(), 1)
+    return not packed and not item.is_virtual and not item.id.get_create_plist().get_external_count()
+
+
+def unpacked_size(data: h5py.Dataset) -> int:
+    """Bytes that reading any of a dataset may take: all of it, or a chunk where that is larger."""
+    return max(data.size or 0, prod(data.chunks or ())) * data.dtype.itemsize
 
 
 def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -24,8 +24,7 @@ from elixer_widgets.releases.layout import text
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WIDE_ROW = 2**13  # bytes; from here on a row is read column by column
-WHOLE_TABLE = 2**28  # bytes; a table below this may be read whole to get at one column
-MOST_PACKED = 200  # times; tables of numbers do not shrink further
+WHOLE_TABLE = pytables.WHOLE_TABLE
 
 
 def is_hdf5(path: Path) -> bool:
@@ -111,9 +110,8 @@ def sound(data: h5py.Dataset, path: Path) -> h5py.Dataset:
     plan = data.id.get_create_plist()
     if data.is_virtual or plan.get_external_count():
         raise DataError(f"{path}: {data.name} lies in another file; copy the data into this file")
-    size = data.size or 0
-    size *= data.dtype.itemsize
-    if size > WHOLE_TABLE and size > MOST_PACKED * max(data.id.get_storage_size(), 1):
+    size = pytables.unpacked_size(data)
+    if size > WHOLE_TABLE and size > pytables.MOST_PACKED * max(data.id.get_storage_size(), 1):
         raise DataError(
             f"{path}: {data.name} takes {data.id.get_storage_size()} bytes here and {size / 2**30:.1f} GB when read; "
             "write it anew"

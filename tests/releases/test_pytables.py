@@ -153,3 +153,33 @@ def test_every_known_layout_opens(tmp_path: Path) -> None:
             assert table.rowsize == known.dtype.itemsize
             for column in known.booleans:
                 assert table.coltypes[column] == "bool"
+
+
+@pytest.mark.parametrize("part", ["sorted", "indices", "sortedLR", "indicesLR", "ranges", "bounds"])
+@pytest.mark.parametrize("whole", [True, False], ids=["many numbers", "one huge chunk"])
+def test_an_index_that_would_fill_the_memory_is_not_trusted(tmp_path: Path, part: str, whole: bool) -> None:
+    """Half a gigabyte of zeros packs into a few hundred kilobytes; of a chunk all is unpacked for one number."""
+    path = tmp_path / "t.h5"
+    _write(path, _rows(np.arange(5000)), slice_size=2048)
+    with h5py.File(path, "r+") as file:
+        group = file["/Data/_i_T/key"]
+        attrs, values = dict(group[part].attrs), group[part][...]
+        del group[part]
+        long = 2**26 if whole else values.shape[0]
+        shape = (long, *values.shape[1:])
+        most = 2**26 // max(int(np.prod(values.shape[1:], dtype=int)), 1)
+        chunks = (2**16 if whole else most, *values.shape[1:])
+        made = group.create_dataset(
+            part,
+            shape,
+            values.dtype,
+            chunks=chunks,
+            maxshape=(None, *shape[1:]),
+            compression="gzip",
+            compression_opts=9,
+        )
+        made.attrs.update(attrs)
+    with h5py.File(path) as file:
+        assert pytables.unpacked_size(file["/Data/_i_T/key"][part]) > pytables.WHOLE_TABLE
+        assert pytables.read_index(file, "/Data/T", "key") is None
+        assert pytables.find_rows(file, "/Data/T", "key", 7) is None
