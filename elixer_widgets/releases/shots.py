@@ -43,8 +43,12 @@ def read_shot(entry: np.void) -> Shot:
     names = entry.dtype.names or ()
 
     def number(name: str, lowest: float = -np.inf) -> float:
-        value = float(entry[name]) if name in names else NAN
+        value = float(entry[name]) if name in names and np.ndim(entry[name]) == 0 else NAN
         return value if np.isfinite(value) and value > lowest else NAN
+
+    def whole(name: str, otherwise: int) -> int:
+        value = number(name)
+        return int(value) if np.isfinite(value) else otherwise
 
     def positive(name: str) -> tuple[float, ...]:
         values = np.atleast_1d(entry[name]) if name in names else np.zeros(0)
@@ -54,8 +58,8 @@ def read_shot(entry: np.void) -> Shot:
     return Shot(
         shotid=int(entry["shotid"]),
         field=(text(entry["field"]) if "field" in names else "") or (text(entry["objid"]) if "objid" in names else ""),
-        date=int(entry["date"]) if "date" in names else int(entry["shotid"]) // 1000,
-        obsid=int(entry["obsid"]) if "obsid" in names else int(entry["shotid"]) % 1000,
+        date=whole("date", int(entry["shotid"]) // 1000),
+        obsid=whole("obsid", int(entry["shotid"]) % 1000),
         ra=number("ra"),
         dec=number("dec"),
         pa=number("pa"),

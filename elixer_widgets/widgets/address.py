@@ -27,7 +27,7 @@ def query_of(state: ExplorerState) -> str:
     # text, because a browser keeps only 15 digits of a number
     parts: list[tuple[str, str]] = [("detectid", str(detection.detectid))]
     if choices.redshift is not None:
-        parts.append(("z", f"{choices.redshift:.10g}"))
+        parts.append(("z", _exact(choices.redshift)))
     if choices.identity is not None:
         parts.append(("identity", choices.identity))
     if choices.aperture is not None:
@@ -85,10 +85,15 @@ def _number(text: str, example: str) -> float:
         raise ValueError(f"a number; give one such as {example}") from error
 
 
+def _exact(number: float) -> str:
+    """The shortest text from which the same number is read, so that a link opens the same results to the last digit."""
+    return repr(float(number))
+
+
 def _aperture_text(aperture: Aperture) -> str:
-    parts = [f"{aperture.radius:.10g}"]
+    parts = [_exact(aperture.radius)]
     if aperture.ra == aperture.ra and aperture.dec == aperture.dec:
-        parts += [f"{aperture.ra:.7f}", f"{aperture.dec:.7f}"]
+        parts += [_exact(aperture.ra), _exact(aperture.dec)]
     return ",".join(parts)
 
 

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from elixer_widgets.detection import DataError, FiberImages
-from elixer_widgets.releases import layout, open_release, reading
+from elixer_widgets.releases import layout, open_release, reading, shots
 from tests.releases import trees
 from tests.releases.trees import CHI2_PEAK, COSMIC_PIXEL, IDS, Tree, write_tree
 
@@ -248,3 +248,19 @@ def test_the_image_table_is_stored_so_that_single_rows_can_be_read(small: Tree) 
     with h5py.File(small.tree.shot_file(trees.SHOTID)) as file:
         assert file["Data/Images"].chunks == (1,)
         assert file["Data/Images"].dtype == layout.SHOT_IMAGES.dtype
+
+
+@pytest.mark.parametrize("name", ["ra", "dec", "pa", "fwhm_virus", "response_4540", "date", "obsid"])
+def test_a_number_of_a_shot_that_is_several_is_missing(name: str) -> None:
+    """A row of another program's table, in which a column is a vector."""
+    columns = {"shotid": 20230115007, "date": 20230115, "obsid": 7, "ra": 150.0, "dec": 2.0, "pa": 30.0}
+    columns |= {"fwhm_virus": 1.7, "response_4540": 0.15}
+    kind = [(each, "<f4" if each == name else "<f8", (3,) if each == name else ()) for each in columns]
+    row = np.zeros(1, np.dtype(kind))
+    for each, value in columns.items():
+        row[each] = value
+    shot = shots.read_shot(row[0])
+    assert (shot.date, shot.obsid) == (20230115, 7)
+    values = {"ra": shot.ra, "dec": shot.dec, "pa": shot.pa, "fwhm_virus": shot.fwhm}
+    values["response_4540"] = shot.response_4540
+    assert [each for each, value in values.items() if np.isnan(value)] == [each for each in values if each == name]

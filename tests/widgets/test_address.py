@@ -15,6 +15,7 @@ from tests.widgets.fakes import FakeRelease
     [
         {},
         {"redshift": 2.7123456},
+        {"redshift": 0.1 + 0.2, "aperture": Aperture(1.0 / 3.0, 1e3 / 7.0, -1e2 / 7.0)},
         {"identity": "OII", "counterpart": "SDSS a&b=c +1"},
         {"aperture": Aperture(1.7)},
         {"aperture": Aperture(1.7, 214.8123456, -52.7654321)},
