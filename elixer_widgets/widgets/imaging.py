@@ -270,8 +270,7 @@ class ImagingPanel(Panel):
         detection = self.state.detection
         if detection is None or (abs(x) < 0.005 and abs(y) < 0.005):
             return Aperture(radius)
-        ra, dec = Sky(detection.ra, detection.dec).position(x, y)
-        return Aperture(radius, round(ra, 7), round(dec, 7))  # 0.0004", so that links to it are short
+        return Aperture(radius, *Sky(detection.ra, detection.dec).position(x, y))
 
     def _receive(self, widget: ImageTiles, content: Any, _buffers: Any) -> None:
         if not isinstance(content, dict):
