@@ -174,8 +174,8 @@ class Table:
         return _direct(self.data, self.dtype)
 
     def has(self, column: str) -> bool:
-        """Whether the table has this column."""
-        return column in (self.dtype.names or ())
+        """Whether the table has this column, of a type that a release can have: no column of it is complex."""
+        return column in (self.dtype.names or ()) and self.dtype[column].base.kind != "c"
 
     def __len__(self) -> int:
         return int(self.data.shape[0])

@@ -264,3 +264,12 @@ def test_a_number_of_a_shot_that_is_several_is_missing(name: str) -> None:
     values = {"ra": shot.ra, "dec": shot.dec, "pa": shot.pa, "fwhm_virus": shot.fwhm}
     values["response_4540"] = shot.response_4540
     assert [each for each, value in values.items() if np.isnan(value)] == [each for each in values if each == name]
+
+
+def test_a_complex_column_is_none_of_a_release(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["T"] = np.zeros(3, np.dtype([("image", "<c16", (4, 4)), ("x", "<f4")]))
+    with reading.open_h5(tmp_path / "t.h5") as file:
+        assert list(reading.Table.of(file, tmp_path / "t.h5", "/T").columns(["image", "x"])) == ["x"]
+        with pytest.raises(DataError, match="t.h5: table /T lacks the column image"):
+            reading.Table.of(file, tmp_path / "t.h5", "/T", ("x", "image"))
