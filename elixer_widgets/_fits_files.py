@@ -146,9 +146,9 @@ def _data_size(header: bytes, largest: float) -> int:
             except ValueError:
                 continue  # the FITS library says what is wrong with it
         groups |= word == b"GROUPS" and card[10:].split(b"/")[0].strip() == b"T"
-    for word in (b"NAXIS", b"TFIELDS"):
-        if not 0 <= words.get(word, 0) <= _MOST_FIELDS:
-            raise OSError(f"{word.decode()} = {words[word]} in a header is impossible")
+    for word, value in words.items():  # with a negative length the FITS library reads the same header for ever
+        if (value < 0 and word != b"BITPIX") or (word in (b"NAXIS", b"TFIELDS") and value > _MOST_FIELDS):
+            raise OSError(f"{word.decode()} = {value} in a header is impossible")
     axes = [words.get(b"NAXIS%d" % number, 0) for number in range(1, words.get(b"NAXIS", 0) + 1)]
     if groups and axes and axes[0] == 0:
         axes = axes[1:]
