@@ -14,7 +14,7 @@ from elixer_widgets.detection import DataError
 from elixer_widgets.widgets import answers_markup as markup
 from elixer_widgets.widgets.answers_desk import GROUP, Desk
 from elixer_widgets.widgets.hearing import Hearing, hearing_script
-from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.markup import Markup, escape, whole
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
@@ -38,9 +38,8 @@ def task_of(text: str) -> Task | None:
     """The task in "detectid:occasion", or None if it is none."""
     parts = text.split(":")
     # at most 19 digits, as a number of 64 bits has
-    if len(parts) == 2 and parts[0].isdigit() and len(parts[0]) < 20 and parts[1] in ("0", "1"):
-        return Task(int(parts[0]), int(parts[1]))
-    return None
+    detectid = whole(parts[0], 19)
+    return Task(detectid, int(parts[1])) if detectid is not None and parts[1:] in (["0"], ["1"]) else None
 
 
 class AnswersPanel(Panel):
@@ -113,7 +112,7 @@ class AnswersPanel(Panel):
             self.desk.go(task)
         elif what == "back" and (task := task_of(rest)) is not None:
             self.desk.take_back_one(task)
-        elif what == "example" and rest.isdigit():
+        elif what == "example" and whole(rest, 19) is not None:
             self.state.jump(rest)
 
     def _remarked(self, _widget: Any, content: Any, _buffers: Any) -> None:

@@ -27,7 +27,7 @@ from elixer_widgets._cache import working_folder
 from elixer_widgets._errors import DataError
 from elixer_widgets._files import named_path
 from elixer_widgets._login import login
-from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, require_port, tried
+from elixer_widgets.widgets.starting import REINSTALL, lay_out, own_folders, private_options, require_port, tried
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE, new_token
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def _command(notebook: Path, port: int, warm: int, at: str = "") -> list[str]:
         "--Voila.ip=127.0.0.1", "--template=elixer", "--VoilaConfiguration.file_allowlist=(?!)",
         f"--VoilaExecutor.{UNMADE}", PATIENT,
         f"--Published.most_sessions={TABS}", f"--Published.grace={IDLE}",
+        *private_options(notebook.parent),
     ]  # fmt: skip
     if at:
         command.append(f"--Published.socket={at}")

@@ -15,7 +15,7 @@ from elixer_widgets.spectra.exposures import ExposureSignal, exposure_signals
 from elixer_widgets.widgets.ahead import Look
 from elixer_widgets.widgets.fibers_markup import draw, smooth, weighted_sum
 from elixer_widgets.widgets.hearing import Hearing, hearing_script
-from elixer_widgets.widgets.markup import WATCHED, Markup
+from elixer_widgets.widgets.markup import WATCHED, Markup, whole
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
@@ -149,5 +149,7 @@ class FiberStrip(Panel):
             self.state.cursor = float(value) if good else float("nan")
         elif isinstance(picked, str) and picked.startswith("fiber:"):
             toggle_fiber(self.state, picked.removeprefix("fiber:"))
-        elif isinstance(picked, str) and picked.startswith("exposure:") and picked[9:].isdigit():
-            toggle_exposure(self.state, int(picked[9:]))
+        elif isinstance(picked, str) and picked.startswith("exposure:"):
+            number = whole(picked.removeprefix("exposure:"))
+            if number is not None:
+                toggle_exposure(self.state, number)

@@ -8,6 +8,7 @@ protocols" in the documentation of Jupyter Server. Nothing in such a frame can b
 from __future__ import annotations
 
 import json
+import re
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +36,8 @@ GIVEN = frozenset({"comm_open", "comm_msg", "comm_close", "comm_info_reply", "ke
 
 TARGETS = frozenset({"jupyter.widget.control"})
 """What a browser may open: the page's widgets are all made by the kernel."""
+
+_VERSION = re.compile(r"5\.\d{1,3}", re.ASCII)
 
 _PARTS = ("header", "parent header", "metadata", "content")
 
@@ -125,6 +128,28 @@ def _name(value: Any, most: int = 128) -> bool:
     return isinstance(value, str) and 0 < len(value) <= most and value.isprintable()
 
 
+def _one_of(value: Any, names: frozenset[str]) -> bool:
+    # a list or an object cannot be looked up
+    return isinstance(value, str) and value in names
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    """See that the kernel can read it: it looks at more fields than a page needs."""
+    if not _one_of(header.get("msg_type"), TAKEN):
+        raise FrameError("a kind of message that is not taken")
+    if not _name(header.get("msg_id")) or not _name(header.get("session")):
+        raise FrameError("a header without number or session")
+    for field in ("username", "date"):
+        value = header.get(field, "")
+        if value != "" and not _name(value):
+            raise FrameError("a header whose fields are not names")
+    version = header.get("version", "5.3")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise FrameError("a version that no message has")
+    if header.get("subshell_id") is not None:
+        raise FrameError("a part of the kernel that is not open")
+
+
 def read(frame: bytes | str) -> Message:
     """A frame from a browser, checked in each field that somebody behind will look at.
 
@@ -140,15 +165,12 @@ def read(frame: bytes | str) -> Message:
     if channel not in CHANNELS:
         raise FrameError("a channel that is not open")
     header, _parent, _metadata, content = (_object(part, name) for part, name in zip(parts, _PARTS, strict=False))
-    kind = header.get("msg_type")
-    if kind not in TAKEN:
-        raise FrameError("a kind of message that is not taken")
-    if not _name(header.get("msg_id")) or not _name(header.get("session")):
-        raise FrameError("a header without number or session")
+    _check_header(header)
+    kind = header["msg_type"]
     if kind.startswith("comm_") and kind != "comm_info_request":
         if not _name(content.get("comm_id")) or not isinstance(content.get("data", {}), dict):
             raise FrameError("a message to no widget")
-        if kind == "comm_open" and content.get("target_name") not in TARGETS:
+        if kind == "comm_open" and not _one_of(content.get("target_name"), TARGETS):
             raise FrameError("a widget that the kernel did not make")
     return Message(channel, kind, len(frame))
 

@@ -16,7 +16,7 @@ from elixer_widgets.detection import DataError, Detection
 from elixer_widgets.widgets import pictures
 from elixer_widgets.widgets.answers_desk import GROUP, VERDICT_KEYS, Desk
 from elixer_widgets.widgets.fibers_markup import limits_of, smooth, weighted_sum
-from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.markup import Markup, escape, whole
 from elixer_widgets.widgets.panel import Panel
 from elixer_widgets.widgets.state import ExplorerState
 
@@ -220,8 +220,8 @@ class Gallery(Panel):
         what, _, rest = key.partition(":")
         if what != "close" and self.state.refuses():
             return
-        if what == "mark" and rest.isdigit() and len(rest) < 4:
-            self.mark(int(rest))
+        if what == "mark" and (number := whole(rest, 3)) is not None:
+            self.mark(number)
         elif what == "reject" and rest in map(str, VERDICTS):
             self.reject(int(rest))
         elif what == "back":

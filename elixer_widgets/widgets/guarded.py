@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
@@ -38,6 +39,9 @@ BYTES, BYTES_AT_ONCE = 2e6, 2e7
 
 REQUESTS, REQUESTS_AT_ONCE = 50.0, 1_000.0
 """Requests of one address: a second, and at once. A page takes about 60."""
+
+LONGEST_PATH = 1_000
+"""Characters of a path."""
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>ELiXer Widgets</title>{head}</head>
 <body style="font:16px system-ui,sans-serif;margin:4em auto;max-width:40em;padding:0 1em"><p role="alert">{sentence}</p>
@@ -84,6 +88,8 @@ class Guarded(RequestHandler):
     def check(self) -> None:
         """Raise `Refusal` if the request may not come in."""
         door, request = self.app.door, self.request
+        if not readable(request.path):
+            raise Refusal(400, SENTENCES[400])
         if not door.admits_host(request.headers.get("Host")):
             raise Refusal(403, "This page is not served under this name. Whoever runs it can add the name with --host.")
         door.check_proxy(request.headers.get_list(SECRET_HEADER))
@@ -139,6 +145,12 @@ class Guarded(RequestHandler):
         self.say(status_code, _FAILED.format(reference))
 
 
+def readable(path: str) -> bool:
+    """Whether a path may be looked for: no file and no page has a longer name, or one with what cannot be printed."""
+    plain = unquote(path, errors="replace")
+    return len(path) <= LONGEST_PATH and plain.isprintable() and all(len(part) <= 255 for part in plain.split("/"))
+
+
 def guarded(handler: type[RequestHandler]) -> type[RequestHandler]:
     """The handler behind the door."""
     if issubclass(handler, Guarded):
@@ -173,6 +185,8 @@ class Channel(Guarded, VoilaKernelWebsocketHandler):
             return self.say(400, f"Only the protocol {frames.PROTOCOL} is spoken here.")
         if place.connections >= TABS:
             return self.say(429, "This page is open too often.")
+        if not place.openings.take(1, time.monotonic()):
+            return self.say(429, "This page was opened too often in a short time.")
         self._messages = frames.Bucket(MESSAGES, MESSAGES_AT_ONCE)
         self._bytes = frames.Bucket(BYTES, BYTES_AT_ONCE)
         self._behind = 0

@@ -15,7 +15,7 @@ from elixer_widgets.detection import DataError
 from elixer_widgets.releases.search_index import Query, SearchIndex, understood
 from elixer_widgets.widgets import words
 from elixer_widgets.widgets.connection import Connection
-from elixer_widgets.widgets.markup import Markup, escape
+from elixer_widgets.widgets.markup import Markup, escape, whole
 
 SHOWN = 200
 """Results on the page; the number of all is said."""
@@ -186,8 +186,9 @@ class Landing(W.VBox):
 
     def _picked(self, key: str) -> None:
         # the number travels as text, and comes back from a browser that may send anything
-        if key.isdigit() and (self.found == int(key)).any():
-            self._open(int(key), self.found)
+        detectid = whole(key, 19)
+        if detectid is not None and (self.found == detectid).any():
+            self._open(detectid, self.found)
 
     # ------------------------------------------------------------------------------------------------ its address
 

@@ -13,7 +13,15 @@ from elixer_widgets.widgets.hearing import Hearing, hearing_script
 WATCHED: dict[str, Any] = {"_dom_classes": ("ew-own",)}
 """Traits of widgets whose elements tell whether they show what their models hold (`ewDrawn`; see static/drawn.js)."""
 
-__all__ = ["WATCHED", "Markup", "escape"]
+__all__ = ["WATCHED", "Markup", "escape", "whole"]
+
+
+def whole(text: str, digits: int = 18) -> int | None:
+    """A whole number in what a browser sent; None if it is not one, or longer than numbers here are.
+
+    `str.isdigit` alone takes "²", which is no number, and digits without end, which Python refuses to convert.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
 
 
 class Markup(Hearing):

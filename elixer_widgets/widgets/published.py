@@ -21,15 +21,18 @@ from elixer_widgets.widgets.discreet import be_discreet
 from elixer_widgets.widgets.explorer import Explorer
 from elixer_widgets.widgets.hearing import Hearing, hearing_script
 from elixer_widgets.widgets.landing import Landing
-from elixer_widgets.widgets.markup import escape
+from elixer_widgets.widgets.markup import escape, whole
 from elixer_widgets.widgets.serving import USER
-from elixer_widgets.widgets.visitor import await_visitor, limit_memory
+from elixer_widgets.widgets.visitor import await_visitor, limit_memory, limit_time
 
 INDEX_VARIABLE = "ELIXER_WIDGETS_INDEX"
 """Folder of the search index that all pages share."""
 
 MEMORY_VARIABLE = "ELIXER_WIDGETS_MEMORY"
 """GB that one page may take."""
+
+CPU_VARIABLE = "ELIXER_WIDGETS_CPU"
+"""Seconds of a processor that one page may take."""
 
 USER_VARIABLE = "ELIXER_WIDGETS_USER_HEADER"
 """Header in which the server in front of this one names the user; none, and nobody is named."""
@@ -120,14 +123,16 @@ class PublishedPage(W.VBox):
             self.landing.follow(query)
             self.search()
             return
-        if not (asked.isdigit() and len(asked) < 20 and (rows := self.index.find(Query(detectid=int(asked)))).size):
+        number = whole(asked, 19)
+        rows = self.index.find(Query(detectid=number)) if number is not None else self.index.detectid[:0]
+        if number is None or not rows.size:
             self.search()
             self.landing.said.markup = (
                 f'<p role="alert">There is no detection {escape(asked[:30])} in {escape(self.release.name)}; '
                 "search for it by its position.</p>"
             )
             return
-        if self.campaign is not None and int(asked) in self.campaign.definition.detectids:
+        if self.campaign is not None and number in self.campaign.definition.detectids:
             self.vet()
             if self.vetting is not None:
                 follow(self.vetting.state, query)
@@ -137,7 +142,7 @@ class PublishedPage(W.VBox):
         ra, dec = float(self.index.ra[row]), float(self.index.dec[row])
         known = np.isfinite([ra, dec]).all()
         near = self.index.find(Query(position=(ra, dec), radius=NEAR)) if known else rows
-        self.open_one(int(asked), self.index.detectid[near])
+        self.open_one(number, self.index.detectid[near])
         if self.explorer is not None:
             follow(self.explorer.state, query)
 
@@ -223,6 +228,8 @@ def page(environment: Mapping[str, str] | None = None) -> W.Widget:
     with _told() as shown:
         if known.get(MEMORY_VARIABLE):
             limit_memory(float(known[MEMORY_VARIABLE]))
+        if known.get(CPU_VARIABLE):
+            limit_time(int(known[CPU_VARIABLE]))
         made = PublishedPage(open_stated(release_path()), load_index(known.get(INDEX_VARIABLE, "")))
         shown.append(made)
         ahead = known.get("VOILA_PREHEAT") == "True"

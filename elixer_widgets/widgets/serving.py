@@ -30,7 +30,7 @@ from elixer_widgets.widgets.dashboard import (
     hosting,
     jupyter_path,
 )
-from elixer_widgets.widgets.starting import lay_out, own_folders, require_port, tried
+from elixer_widgets.widgets.starting import lay_out, own_folders, private_options, require_port, tried
 from elixer_widgets.widgets.visitors import SECRET_VARIABLE, TOKEN_VARIABLE
 
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
@@ -71,6 +71,8 @@ class Publication:
         Pages prepared ahead of their visitors.
     memory : float
         GB that one page may take.
+    cpu : int
+        Seconds of a processor that one page may take; a turn takes about one.
     idle : int
         Seconds without a sign of life after which a page's kernel is ended. A closed page ends its own at once.
     grace : int
@@ -98,6 +100,7 @@ class Publication:
     sessions: int = 20
     warm: int = 2
     memory: float = 2.0
+    cpu: int = 7200
     idle: int = 1800
     grace: int = 30
     base_url: str = "/"
@@ -115,6 +118,8 @@ class Publication:
                 f"sessions {self.sessions}, warm {self.warm}, idle {self.idle}, memory {self.memory}: give at least "
                 "1 session, no fewer than 0 warm pages, 60 s or more, and 0.5 to 1024 GB"
             )
+        if self.cpu < 60:
+            raise DataError(f"processor time {self.cpu}: give at least 60 s; opening a page takes some already")
         if not re.fullmatch(r"/([\w.~-]+/)*", self.base_url):
             raise DataError(f"base URL {self.base_url!r}: begin and end it with a slash, as /elixer/")
         if self.user_header and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", self.user_header):
@@ -177,6 +182,7 @@ def command(notebook: Path, port: int, how: Publication) -> list[str]:
         f"--MappingKernelManager.cull_idle_timeout={how.idle}", "--MappingKernelManager.cull_connected=True",
     ]  # fmt: skip
     options += [f"--Published.hosts={name}" for name in (*how.hosts, *own_names())]
+    options += private_options(notebook.parents[1])
     if how.socket:
         options += [f"--Published.socket={how.socket}", f"--Published.socket_mode={how.socket_mode}"]
     if how.user_header:
@@ -224,7 +230,13 @@ def publishing(
     from elixer_widgets.campaigns import Campaign
     from elixer_widgets.releases.search_index import build_index
     from elixer_widgets.releases.stated import open_stated
-    from elixer_widgets.widgets.published import CAMPAIGN_VARIABLE, INDEX_VARIABLE, MEMORY_VARIABLE, USER_VARIABLE
+    from elixer_widgets.widgets.published import (
+        CAMPAIGN_VARIABLE,
+        CPU_VARIABLE,
+        INDEX_VARIABLE,
+        MEMORY_VARIABLE,
+        USER_VARIABLE,
+    )
 
     how = how or Publication()
     secret = secret_of(how.secret_file)
@@ -256,6 +268,7 @@ def publishing(
             RELEASE_VARIABLE: str(named_path(path).resolve()),
             INDEX_VARIABLE: str(folder / "index"),
             MEMORY_VARIABLE: f"{how.memory:g}",
+            CPU_VARIABLE: str(how.cpu),
             USER_VARIABLE: how.user_header,
             CAMPAIGN_VARIABLE: campaign,
             SECRET_VARIABLE: secret,
@@ -290,6 +303,7 @@ def add_serve(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--sessions", type=int, default=default.sessions, help=f"pages at once ({default.sessions})")
     parser.add_argument("--warm", type=int, default=default.warm, help=f"pages prepared ahead ({default.warm})")
     parser.add_argument("--memory", type=float, default=default.memory, help=f"GB a page may take ({default.memory:g})")
+    parser.add_argument("--cpu", type=int, default=default.cpu, help=f"processor seconds of a page ({default.cpu})")
     parser.add_argument("--idle", type=int, default=default.idle, help=f"seconds until a page ends ({default.idle})")
     parser.add_argument("--user-header", default="", metavar="NAME", help="header in which the proxy names the user")
     parser.add_argument("--campaign", default="", metavar="FOLDER", help="a campaign that named visitors answer")
@@ -304,7 +318,7 @@ def add_serve(commands: Any) -> argparse.ArgumentParser:
 
 def _serve_command(options: argparse.Namespace) -> int:
     names = (
-        *("address", "port", "sessions", "warm", "memory", "idle", "base_url", "user_header", "campaign"),
+        *("address", "port", "sessions", "warm", "memory", "cpu", "idle", "base_url", "user_header", "campaign"),
         *("secret_file", "socket", "socket_mode", "each"),
     )
     hosts = tuple(name.lower() for name in options.host)

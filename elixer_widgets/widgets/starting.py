@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import queue
 import shutil
 import socket
@@ -23,6 +24,9 @@ PATIENCE = 300.0
 """Seconds for a kernel's first imports: from a file system of many users, on a computer that does other things too."""
 
 REINSTALL = "install the package anew, with all it asks for: pip install --force-reinstall ."
+
+SOCKET_NAME = 100
+"""Bytes that the name of a Unix socket may have on every system."""
 
 _TEMPLATE = Path(__file__).parent / "voila_template"
 
@@ -79,6 +83,21 @@ def own_folders(folder: Path) -> dict[str, str]:
     """Variables that keep Jupyter's files in a folder of ours: a home need not be writable, nor its settings fit."""
     names = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
     return {variable: str(folder / name) for variable, name in names.items()}
+
+
+def private_lines(folder: Path) -> bool:
+    """Whether kernels can listen at sockets in our folder, which only its owner can enter.
+
+    At ports of this computer every user of it can hear what a kernel tells its page: Jupyter asks listeners for
+    nothing. A socket's whole name is short on all systems, so that a long TMPDIR leaves the ports only.
+    """
+    longest = folder / own_folders(folder)["JUPYTER_RUNTIME_DIR"] / f"kernel-{'0' * 36}-ipc-5"
+    return hasattr(socket, "AF_UNIX") and len(os.fsencode(longest)) <= SOCKET_NAME
+
+
+def private_options(folder: Path) -> list[str]:
+    """Options by which a server's kernels listen at such sockets."""
+    return ["--KernelManager.transport=ipc"] if private_lines(folder) else []
 
 
 # ------------------------------------------------------------------------------------------------------- a port
@@ -147,7 +166,10 @@ def tried(
     log = folder / "kernel.log"
     specs = KernelSpecManager(kernel_dirs=[str(folder / "jupyter" / "kernels")], ensure_native_kernel=False)
     manager = KernelManager(
-        kernel_name=KERNEL, kernel_spec_manager=specs, connection_file=str(folder / "trial" / "kernel.json")
+        kernel_name=KERNEL,
+        kernel_spec_manager=specs,
+        connection_file=str(folder / "trial" / "kernel.json"),
+        transport="ipc" if private_lines(folder) else "tcp",
     )
     (folder / "trial").mkdir()
     with open(log, "wb") as output:

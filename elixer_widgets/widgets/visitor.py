@@ -35,6 +35,21 @@ def limit_memory(gigabytes: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
 
 
+def limit_time(seconds: int) -> None:
+    """Let this process take no more than so much time of a processor, all that it took until now included.
+
+    Then the system ends it: a page that computes without end, whatever made it do so, does not do it for ever.
+
+    Parameters
+    ----------
+    seconds : int
+        Of one core, 1 or more.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
 async def _asked(server: str, kernel: str, secret: str) -> str | bytes | None:
     # a kernel has tornado in memory; the server's own helper for this would bring the whole server along
     from tornado.httpclient import HTTPRequest

@@ -8,8 +8,10 @@ import itertools
 import math
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from elixer_widgets.widgets.frames import Bucket
 
 SECRET_HEADER = "X-Elixer-Secret"
 """Header in which a proxy shows that it is the one."""
@@ -19,6 +21,9 @@ SECRET_VARIABLE = "ELIXER_WIDGETS_PROXY_SECRET"
 
 TOKEN_VARIABLE = "ELIXER_WIDGETS_TOKEN"
 """The environment variable that tells the server what a visitor must bring; kernels never see it."""
+
+OPENINGS, OPENINGS_AT_ONCE = 4.0, 40.0
+"""Connections to one page: a second, and at once. What Jupyter keeps of each (20 kB) it forgets after a minute."""
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -108,6 +113,7 @@ class Place:
     kernel: str = ""
     sent: float = math.nan
     connections: int = 0
+    openings: Bucket = field(default_factory=lambda: Bucket(OPENINGS, OPENINGS_AT_ONCE))
     left: float = math.nan
 
 

@@ -101,6 +101,39 @@ def test_content_that_is_hard_to_parse_is_refused(content: bytes) -> None:
         frames.read(serialize_msg_to_ws_v1(parts, "shell"))
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(("msg_id", "msg_type", "session", "username", "date", "version", "subshell_id")), ANYTHING,
+    st.sampled_from(("comm_id", "target_name", "data")), ANYTHING,
+)  # fmt: skip
+def test_whatever_stands_in_a_field_it_is_read_or_refused_in_words(
+    one: str, first: Any, other: str, second: Any
+) -> None:
+    for header, content in (
+        (HEADER | {one: first}, CONTENT),
+        (OPEN, CONTENT | {"target_name": "jupyter.widget.control"} | {other: second}),
+    ):
+        try:
+            frames.read(frame(header=header, content=content))
+        except FrameError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize(
+    "field", [{"version": 5.3}, {"version": "x"}, {"version": "4.1"}, {"username": {}}, {"date": ["x"]},
+              {"subshell_id": "1"}, {"msg_type": ["comm_msg"]}],
+)  # fmt: skip
+def test_what_would_stop_the_kernels_own_reader_is_refused(field: dict[str, Any]) -> None:
+    with pytest.raises(FrameError):
+        frames.read(frame(header=HEADER | field))
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     with pytest.raises(FrameError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +47,7 @@ def test_a_link_to_a_detection_opens_it_among_its_neighbours(made: PublishedPage
     assert set(listed) == {int(each) for each in near} and wanted in listed
 
 
-@pytest.mark.parametrize("asked", ["12", "x", "../../etc/passwd", "9" * 30, "-1", "<b>"])
+@pytest.mark.parametrize("asked", ["12", "x", "../../etc/passwd", "9" * 30, "9" * 19, "9" * 5000, "²", "-1", "<b>"])
 def test_a_link_to_nothing_says_so(made: PublishedPage, asked: str) -> None:
     made.follow(f"detectid={asked}")
     assert made.children[1] is made.landing and made.explorer is None
@@ -125,3 +128,17 @@ def test_what_cannot_be_opened_is_a_sentence(simulated: Path, tmp_path: Path, mo
     monkeypatch.setenv("ELIXER_WIDGETS_RELEASE", str(simulated))
     shown = page({"ELIXER_WIDGETS_INDEX": str(tmp_path)})
     assert 'role="alert"' in shown.value and "no search index" in shown.value
+
+
+def test_a_page_that_computes_without_end_is_ended() -> None:
+    code = "from elixer_widgets.widgets.visitor import limit_time\nlimit_time(3)\nwhile True: pass"
+    ended = subprocess.run([sys.executable, "-c", code], timeout=300, check=False)
+    assert ended.returncode == -signal.SIGXCPU
+
+
+def test_a_page_has_its_share_of_the_processor(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[int] = []
+    monkeypatch.setattr(published, "limit_time", shares.append)
+    monkeypatch.setattr(published, "be_discreet", lambda: None)
+    page({published.CPU_VARIABLE: "60", published.INDEX_VARIABLE: str(simulated / "nowhere")})
+    assert shares == [60]

@@ -55,6 +55,7 @@ def test_other_addresses_are_refused_and_not_repeated(query: str) -> None:
     [
         ({"sessions": 0}, "at least 1 session"),
         ({"memory": 0.1}, "0.5 to 1024 GB"),
+        ({"cpu": 5}, "at least 60 s"),
         ({"base_url": "elixer"}, "begin and end it with a slash"),
         ({"base_url": "/../"}, None),
         ({"campaign": "first"}, "answers are never anonymous"),
@@ -183,6 +184,8 @@ def server(simulated: Path, private: dict[str, str], tmp_path_factory) -> Iterat
         "/api/contents", "/api/contents/secret.png", "/api/kernels", "/api/sessions", "/api/terminals", "/tree", "/lab",
         "/voila/tree", "/voila/render/ELiXer%20Widgets.ipynb", "/voila/api/contents/",
         "/nbconvert/html/x", "/edit/secret.png",
+        "/voila/templates/elixer/static/%00", "/voila/static/etc/passwd%00", "/voila/static/" + "x" * 300,
+        "/voila/files/" + "a/" * 600, "/%0d%0aX-Set:%20yes",
         "/?template=../../../etc", "/?theme=../../etc", "/?template=lab",
     ],
 )  # fmt: skip

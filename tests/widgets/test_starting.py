@@ -158,3 +158,9 @@ def test_pages_of_errors_are_words_and_load_nothing(simulated: Path, private: di
         assert 'role="alert"' in text or json.loads(text)["message"], path
     number = re.search(r"Reference ([0-9a-f]{8})", pages["/"][1])
     assert number is not None and f"reference {number[1]}: GET /" in log.read_text()
+
+
+def test_kernels_listen_where_only_their_owner_comes(tmp_path: Path) -> None:
+    assert starting.private_options(Path("/tmp/elixer-dashboard-abcdefgh")) == ["--KernelManager.transport=ipc"]
+    # a Unix socket has no longer name; then it is a port, and a page all the same
+    assert starting.private_options(Path("/tmp") / ("x" * 90)) == []

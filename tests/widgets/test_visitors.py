@@ -133,3 +133,9 @@ def test_one_address_does_not_take_all() -> None:
     with pytest.raises(NoPlace):
         visitors.reserve("a", 0.0)
     visitors.reserve("b", 0.0)
+
+
+def test_a_page_is_not_opened_again_and_again() -> None:
+    place, _ = Visitors(1).reserve("a", 0.0)
+    opened = sum(place.openings.take(1, 100.0 + n / 100) for n in range(100))
+    assert 40 <= opened <= 45 and place.openings.take(1, 110.0)

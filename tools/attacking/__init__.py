@@ -1,0 +1,1 @@
+"""What is thrown at the page's server: see tools/attack.py."""
