@@ -31,22 +31,22 @@ def _wrong(found: list[str]) -> list[str]:
 
 
 def test_lies_on_the_wire_harm_nobody(target: Target) -> None:
-    count, words = lies(target, 150, pages=1)
-    assert count.tried == 150 and not _wrong(count.wrong), words
-    assert count.outcomes["closed"] > 50 and count.outcomes["handshake refused"] > 10
+    count, words = lies(target, 80, pages=1)
+    assert count.tried == 80 and not _wrong(count.wrong), words
+    assert count.outcomes["closed"] > 30 and count.outcomes["handshake refused"] > 5
     assert not count.outcomes["silent"]
 
 
 def test_requests_for_files_get_nothing(target: Target, tmp_path: Path) -> None:
-    count, words = read(target, 150, tmp_path)
-    assert count.tried == 150 and not _wrong(count.wrong), words
-    assert count.outcomes["404"] + count.outcomes["400"] + count.outcomes["403"] > 80
+    count, words = read(target, 60, tmp_path)
+    assert count.tried == 60 and not _wrong(count.wrong), words
+    assert count.outcomes["404"] + count.outcomes["400"] + count.outcomes["403"] > 30
 
 
 def test_hostile_messages_to_widgets_run_nothing(target: Target, tmp_path: Path) -> None:
-    count, words = bid(target, 40, tmp_path)
+    count, words = bid(target, 24, tmp_path)
     assert not _wrong(count.wrong), words
-    assert count.outcomes["done or ignored"] + count.outcomes["closed in words"] == 40
+    assert count.outcomes["done or ignored"] + count.outcomes["closed in words"] == 24
 
 
 def test_another_user_of_the_computer_does_not_come_in(simulated: Path, tmp_path: Path) -> None:
