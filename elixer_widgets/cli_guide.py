@@ -108,7 +108,6 @@ def _guide_command(options: argparse.Namespace) -> int:
     merge = _merging(options)
     if merge is not None:
         return merge_command(merge)
-    _use_web_options(options)
     return run_command(options)
 
 
@@ -132,6 +131,7 @@ def _guide(name: str, arguments: Sequence[str] | None) -> int:
         options.arguments = given  # as they were typed: the jobs of a cluster repeat them
         for remark in _remarks(options):
             warn(f"{name}: {remark}")
+        _use_web_options(options)
         options.act = _guide_command
         return carry_out(parser, options)
 

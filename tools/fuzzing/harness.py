@@ -35,6 +35,7 @@ SECONDS = 30.0  # of the processor, which another program's load does not use up
 WAITED = 180.0  # s by the clock, after which a case hangs
 MEMORY = 2**30  # bytes resident, the program itself included
 BATCH = 50  # cases in one process
+PROGRAM = 300 * 2**20  # bytes that the program takes with its libraries, before a case; a test's process may hold more
 ADDRESSES = 6 * 2**30  # bytes of address space: a bomb must not take the computer with it
 FAULTS = ("traceback", "slow", "memory", "outside", "silent", "unnamed")
 """The outcomes that must not be; "unnamed" is a refusal that does not name the file."""
@@ -228,7 +229,8 @@ def _worker(pipe: Connection, made: Template, root: Path, numbers: Sequence[int]
     warnings.simplefilter("ignore")
     guard = _Guard()
     sys.addaudithook(guard)
-    program = _resident()
+    begun = _resident()
+    program = min(begun, PROGRAM)
     for number in numbers:
         folder = root / "cases" / f"{made.reader.name}-{number}"
         case, change, words = damaged(made, folder, number)
@@ -249,7 +251,7 @@ def _worker(pipe: Connection, made: Template, root: Path, numbers: Sequence[int]
         for place in (folder, case.outside):
             shutil.rmtree(place, ignore_errors=True)
         pipe.send((kind, said, peak, seconds))
-        if _resident() - program > MEMORY // 8:  # what one case leaves is no fault of the next
+        if _resident() - begun > MEMORY // 8:  # what one case leaves is no fault of the next
             break
     os._exit(0)
 

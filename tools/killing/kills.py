@@ -88,7 +88,8 @@ def _kill_run(
             compare_run(bench, output, count)
             shutil.rmtree(output.folder)
             life = 0
-    count.check(set(os.listdir("/dev/shm")) <= shared, "run: shared memory is left behind")
+    if workers != "1":  # one process makes none; what comes meanwhile is somebody else's
+        count.check(set(os.listdir("/dev/shm")) <= shared, "run: shared memory is left behind")
     return count
 
 
