@@ -339,14 +339,19 @@ def _own_numbers(group: h5py.Group, name: str) -> bool:
     item = group[name]
     if not isinstance(item, h5py.Dataset) or item.shape is None or item.ndim not in (1, 2):
         return False
-    size = unpacked_size(item)
-    packed = size > WHOLE_TABLE and size > MOST_PACKED * max(item.id.get_storage_size(), 1)
-    return not packed and not item.is_virtual and not item.id.get_create_plist().get_external_count()
+    outside = item.is_virtual or item.id.get_create_plist().get_external_count()
+    return not outside and not fills_memory(item)
 
 
 def unpacked_size(data: h5py.Dataset) -> int:
     """Bytes that reading any of a dataset may take: all of it, or a chunk where that is larger."""
     return max(data.size or 0, prod(data.chunks or ())) * data.dtype.itemsize
+
+
+def fills_memory(data: h5py.Dataset) -> bool:
+    """Whether a few bytes of a file would be many when read."""
+    size = unpacked_size(data)
+    return size > WHOLE_TABLE and size > MOST_PACKED * max(data.id.get_storage_size(), 1)
 
 
 def read_index(file: h5py.File, table_path: str, column: str) -> tuple[np.ndarray, np.ndarray] | None:

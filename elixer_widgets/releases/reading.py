@@ -110,11 +110,10 @@ def sound(data: h5py.Dataset, path: Path) -> h5py.Dataset:
     plan = data.id.get_create_plist()
     if data.is_virtual or plan.get_external_count():
         raise DataError(f"{path}: {data.name} lies in another file; copy the data into this file")
-    size = pytables.unpacked_size(data)
-    if size > WHOLE_TABLE and size > pytables.MOST_PACKED * max(data.id.get_storage_size(), 1):
+    if pytables.fills_memory(data):
         raise DataError(
-            f"{path}: {data.name} takes {data.id.get_storage_size()} bytes here and {size / 2**30:.1f} GB when read; "
-            "write it anew"
+            f"{path}: {data.name} takes {data.id.get_storage_size()} bytes here and "
+            f"{pytables.unpacked_size(data) / 2**30:.1f} GB when read; write it anew"
         )
     return data
 

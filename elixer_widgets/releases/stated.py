@@ -9,12 +9,12 @@ from os import PathLike
 from elixer_widgets import releases
 from elixer_widgets._errors import DataError
 from elixer_widgets.releases.base import Release
+from elixer_widgets.releases.spectrum_tables import How
 
 COLUMNS_VARIABLE = "ELIXER_WIDGETS_COLUMNS"
 UNIT_VARIABLE = "ELIXER_WIDGETS_UNIT"
 MEDIUM_VARIABLE = "ELIXER_WIDGETS_MEDIUM"
 COLUMNS = ("wavelength", "flux", "error")
-MEDIA = ("air", "vacuum")
 
 
 def columns_of(text: str) -> dict[str, str]:
@@ -47,10 +47,7 @@ def state(
     DataError
         If the columns or the medium cannot be what they say.
     """
-    if columns:
-        columns_of(columns)
-    if medium and medium not in MEDIA:
-        raise DataError(f"medium {medium!r}: give 'air' or 'vacuum'")
+    How(columns_of(columns) if columns else {}, unit, medium)  # refuses what cannot be
     stated = {COLUMNS_VARIABLE: columns, UNIT_VARIABLE: unit, MEDIUM_VARIABLE: medium}
     environment.update({name: value for name, value in stated.items() if value})
 

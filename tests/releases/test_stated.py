@@ -73,7 +73,7 @@ def test_columns_in_words() -> None:
 
 
 def test_a_medium_that_is_none() -> None:
-    with pytest.raises(DataError, match="medium 'water': give 'air' or 'vacuum'"):
+    with pytest.raises(DataError, match="medium='water' is not known; give 'air' or 'vacuum'"):
         state(medium="water", environment={})
 
 
